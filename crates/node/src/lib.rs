@@ -1,0 +1,1 @@
+//! One server as a pure machine: handle(input) gives effects.

@@ -1,0 +1,1 @@
+//! One client's order: handshake, its queue of requests, expiry buckets.

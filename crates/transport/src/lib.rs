@@ -1,0 +1,1 @@
+//! Client listeners: TCP, framing, back-pressure.

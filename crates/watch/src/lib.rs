@@ -1,0 +1,1 @@
+//! Who waits for which path on this server; turns changes into notifications.

@@ -1,0 +1,1 @@
+//! Bytes to client messages and back (jute), incrementally.

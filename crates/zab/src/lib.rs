@@ -1,0 +1,1 @@
+//! Agreement on one order of opaque entries.
