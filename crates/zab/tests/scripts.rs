@@ -1,0 +1,116 @@
+//! Runs the stories of `testdata`: a command, and after `----` what comes of it. To rewrite what
+//! is expected, run with `REWRITE=1`, read the difference, and keep it only if you can explain it.
+//!
+//! - `start last=0x0 committed=0x0 promised=0 [time=0] [rollover=N]`: begin with what recovery found
+//! - `propose wall=N NAME…`: commands, in order
+//! - `sync N`: ask whether everything is here
+//! - `flush [wall=N]`: the end of a turn
+//! - `durable`: the disk finishes the oldest thing it was given
+#![expect(clippy::unwrap_used, reason = "a script that cannot be read is a failed test")]
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use datadriven::{TestCase, walk};
+use zooid_ids::{Epoch, Incarnation, Millis, ServerId, Zxid};
+use zooid_zab::{
+    Body, Config, Effect, Entry, Member, Promise, Recovered, Settings, SyncTicket, Ticket, Zab,
+};
+
+const MEMBER: Member = Member { id: ServerId(1), incarnation: Incarnation(7) };
+
+#[test]
+fn stories() {
+    walk("testdata", |file| {
+        let mut world = World::default();
+        file.run(|case| world.run(case));
+    });
+}
+
+#[derive(Default)]
+struct World {
+    zab: Option<Zab>,
+    disk: VecDeque<Ticket>,
+}
+
+impl World {
+    fn run(&mut self, case: &TestCase) -> String {
+        let mut out = Vec::new();
+        let number = |key: &str| case.args.get(key).map_or(0, |values| parse(&values[0]));
+        match case.directive.as_str() {
+            "start" => {
+                let recovered = Recovered {
+                    last: Zxid(number("last")),
+                    last_time: Millis(number("time") as i64),
+                    committed: Zxid(number("committed")),
+                    promise: Promise { epoch: Epoch(number("promised") as u32), to: MEMBER },
+                };
+                let settings = match number("rollover") {
+                    0 => Settings::default(),
+                    counter => Settings { rollover_counter: counter as u32 },
+                };
+                let config = Config::of([MEMBER.id]);
+                self.zab = Some(Zab::start(MEMBER, config, settings, recovered, &mut out));
+            }
+            "propose" => {
+                let wall = Millis(number("wall") as i64);
+                for name in case.input.split_whitespace() {
+                    self.zab().propose(wall, Bytes::copy_from_slice(name.as_bytes()));
+                }
+            }
+            "sync" => self.zab().sync(SyncTicket(number("ticket")), &mut out),
+            "flush" => self.zab().flush(Millis(number("wall") as i64), &mut out),
+            "durable" => {
+                let ticket = self.disk.pop_front().unwrap();
+                self.zab().durable(ticket, &mut out);
+            }
+            other => panic!("no such command: {other}"),
+        }
+        self.zab().check_invariants();
+        self.show(&out)
+    }
+
+    fn zab(&mut self) -> &mut Zab {
+        self.zab.as_mut().unwrap()
+    }
+
+    fn show(&mut self, effects: &[Effect]) -> String {
+        let mut text = String::new();
+        for effect in effects {
+            match effect {
+                Effect::Promise { ticket, promise } => {
+                    self.disk.push_back(*ticket);
+                    writeln!(text, "promise epoch {} to {}", promise.epoch, promise.to.id).unwrap();
+                }
+                Effect::Append { ticket, entries } => {
+                    self.disk.push_back(*ticket);
+                    let entries: Vec<String> = entries.iter().map(show_entry).collect();
+                    writeln!(text, "append {}", entries.join(", ")).unwrap();
+                }
+                Effect::Replay { after, through } => {
+                    writeln!(text, "replay ({after}, {through}]").unwrap();
+                }
+                Effect::Deliver(entry) => writeln!(text, "deliver {}", show_entry(entry)).unwrap(),
+                Effect::Lead(epoch) => writeln!(text, "lead epoch {epoch}").unwrap(),
+                Effect::Synced(ticket) => writeln!(text, "synced {}", ticket.0).unwrap(),
+            }
+        }
+        if text.is_empty() { "nothing\n".into() } else { text }
+    }
+}
+
+fn show_entry(entry: &Entry) -> String {
+    let body = match &entry.body {
+        Body::EpochStart(config) => format!("start of epoch, voters {:?}", config.voters),
+        Body::Command(command) => String::from_utf8_lossy(command).into_owned(),
+    };
+    format!("{}<-{} at {}: {body}", entry.zxid, entry.prev_zxid, entry.time.0)
+}
+
+fn parse(number: &str) -> u64 {
+    match number.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).unwrap(),
+        None => number.parse().unwrap(),
+    }
+}
