@@ -1,0 +1,201 @@
+"""What is done to a running Flink cluster, and what must be true afterwards.
+
+Each scenario is a function that acts on a `Setting`, asserts, and yields sentences on what it observed. They
+build on each other: `plan` gives them in order. Whatever a scenario does, the job's own journal has to
+stay free of contradictions (`journal.py`) and no znode may point to a file that is not there.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from server import Server
+
+from cluster import CLEAN_EXITS, Cluster
+from configuration import JOBMANAGERS, RETAINED_CHECKPOINTS, SESSION_SECONDS, SLOTS
+from waiting import Clock, until
+
+START_SECONDS = 90
+RECOVERY_SECONDS = 90
+GONE_SECONDS = 20
+# A client pings every third of its timeout: when it dies, its session has at least two thirds left.
+EARLIEST_EXPIRY_SECONDS = SESSION_SECONDS * 2 / 3 - 1
+LATEST_EXPIRY_SECONDS = SESSION_SECONDS + 10
+# What stands below a cluster's znode while it has JobManagers and no job.
+WITHOUT_JOB = re.compile(
+    r"applications|execution-plans|jobs|leader|leader/latch|leader/latch/_c_[0-9a-f-]{36}-latch-\d{10}"
+    r"|leader/(dispatcher|resource_manager|rest_server)(/connection_info)?"
+)
+
+
+@dataclass
+class Setting:
+    """What the scenarios act on. The job's id is known once it is submitted."""
+
+    server: Server
+    cluster: Cluster
+    jar: Path
+    job: str = ""
+    # Once true, Flink may leave files of checkpoints behind: those that the former leader had locked.
+    leadership_moved_in_outage: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`act` yields its observations; `does` says for a reader what happens."""
+
+    title: str
+    does: str
+    act: Callable[[Setting], Iterator[str]]
+
+
+def plan(tolerates_suspended: bool) -> list[Scenario]:
+    """The scenarios for one cluster, in order."""
+    begin = Scenario("start", "two JobManagers, a TaskManager, the counting job with a checkpoint every second", start)
+    end = Scenario("cancel", "cancel the job, then SIGTERM to all Flink processes", cancel_and_stop)
+    if tolerates_suspended:
+        outages = Scenario("restart the server", "SIGKILL the coordination server three times and start it on its data", restart_server_thrice)
+        return [begin, outages, end]
+    takeover = Scenario("kill the leader", "SIGKILL the leading JobManager; the standby must resume the job", kill_leader)
+    outage = Scenario("restart the server", "SIGKILL the coordination server while the job runs and start it on its data", restart_server)
+    return [begin, takeover, outage, end]
+
+
+def start(setting: Setting) -> Iterator[str]:
+    cluster, clock = setting.cluster, Clock()
+    cluster.start()
+    until("a leader in the znodes", START_SECONDS, lambda: cluster.leader() in range(JOBMANAGERS))
+    yield f"leader is JobManager {cluster.leader()} after {clock}"
+    until("the TaskManager's slots", START_SECONDS, lambda: cluster.rest().free_slots() == SLOTS)
+    cluster.wait_for_standby(START_SECONDS)
+    setting.job = cluster.submit(setting.jar)
+    yield f"job {setting.job} submitted after {clock}"
+    completed = cluster.moved_on(setting.job, beyond=RETAINED_CHECKPOINTS, limit=START_SECONDS)
+    yield f"job runs, checkpoint {completed} complete after {clock}"
+    yield check_znodes(setting, completed)
+    check_witnesses(setting)
+
+
+def check_znodes(setting: Setting, completed: int) -> str:
+    """The znodes of a running job: leader, standby, plan, checkpoints, counter, and their owners."""
+    znodes, job = setting.cluster.znodes, setting.job
+    tree = znodes.tree()
+    for component in ("dispatcher", "resource_manager", "rest_server", f"job-{job}"):
+        assert tree.get(f"leader/{component}/connection_info"), f"no ephemeral leader/{component}/connection_info in {sorted(tree)}"
+    leaders = {owner for path, owner in tree.items() if path.endswith("/connection_info")}
+    assert leaders <= znodes.latch_sessions(), f"connection_info belongs to {leaders}, the latch to others"
+    assert len(leaders) == 1, f"more than one leader: sessions {leaders}"
+    assert znodes.execution_plan(job).exists(), "the execution plan's file is not there"
+    kept = znodes.checkpoints(job)
+    assert max(kept, default=0) >= completed, f"checkpoint {completed} is complete, but the znodes are {sorted(kept)}"
+    assert znodes.checkpoint_counter(job) > completed, "the checkpoint counter stands at a checkpoint that is complete"
+    return f"{len(tree)} znodes; checkpoints {sorted(kept)}, next id {znodes.checkpoint_counter(job)}"
+
+
+def kill_leader(setting: Setting) -> Iterator[str]:
+    cluster, job = setting.cluster, setting.job
+    old = cluster.leader()
+    completed = cluster.rest().completed(job)
+    starts = cluster.journal.starts()
+    cluster.kill(f"jobmanager-{old}")
+    clock = Clock()
+    until("another leader", LATEST_EXPIRY_SECONDS + RECOVERY_SECONDS, lambda: cluster.leader() != old)
+    took = clock.seconds()
+    assert took >= EARLIEST_EXPIRY_SECONDS, f"the dead leader's session of {SESSION_SECONDS} s ended after {took:.1f} s"
+    assert took <= LATEST_EXPIRY_SECONDS, f"the dead leader's session of {SESSION_SECONDS} s ended only after {took:.1f} s"
+    yield f"JobManager {cluster.leader()} leads after {took:.1f} s"
+    later = cluster.moved_on(job, beyond=completed, limit=RECOVERY_SECONDS)
+    yield f"job runs, checkpoint {later} complete after {clock}"
+    restored = cluster.rest().restored(job)
+    assert restored >= completed, f"checkpoint {restored} was restored, but {completed} was complete before the kill"
+    assert cluster.journal.last_start() == restored, f"the job says it restored {cluster.journal.last_start()}, Flink says {restored}"
+    assert cluster.journal.starts() > starts, "the job was not started by the new leader"
+    yield f"restored checkpoint {restored}; last seen complete before the kill: {completed}; counted {cluster.journal.count()}"
+    check_witnesses(setting)
+    cluster.start_jobmanager(old)
+    cluster.wait_for_standby(START_SECONDS)
+    yield f"JobManager {old} is standby again after {clock}"
+
+
+def restart_server_thrice(setting: Setting) -> Iterator[str]:
+    starts = setting.cluster.journal.starts()
+    for _ in range(3):
+        yield from restart_server(setting)
+    restarts = setting.cluster.journal.starts() - starts
+    assert restarts == 0, f"the job was restarted {restarts} times although all sessions outlived the server's restarts"
+
+
+def restart_server(setting: Setting) -> Iterator[str]:
+    cluster, job, znodes = setting.cluster, setting.job, setting.cluster.znodes
+    leader, sessions, starts = cluster.leader(), znodes.latch_sessions(), cluster.journal.starts()
+    counter, kept = znodes.checkpoint_counter(job), set(znodes.checkpoints(job))
+    completed = cluster.rest().completed(job)
+    clock = Clock()
+    setting.server.restart()
+    yield f"server serves again after {clock}"
+    check_nothing_lost(setting, completed, kept, counter)
+    later = cluster.moved_on(job, beyond=max(completed, counter), limit=RECOVERY_SECONDS)
+    moved = cluster.leader() != leader
+    setting.leadership_moved_in_outage |= moved
+    restarts = cluster.journal.starts() - starts
+    yield f"job runs, checkpoint {later} complete after {clock} (before: {completed}); {'another' if moved else 'the same'} leader, job restarts: {restarts}"
+    cluster.wait_for_standby(RECOVERY_SECONDS)
+    now = znodes.latch_sessions()
+    assert now == sessions, f"the JobManagers' sessions were {sessions}, now they are {now}: not all were re-attached"
+    assert not cluster.exited(), f"Flink processes ended: {cluster.exited()}"
+    check_witnesses(setting)
+
+
+def check_nothing_lost(setting: Setting, completed: int, kept: set[int], counter: int) -> None:
+    """What was there before the server's end is there, or newer checkpoints have pushed it out."""
+    znodes, job = setting.cluster.znodes, setting.job
+    now = until("a session with the restarted server", RECOVERY_SECONDS, lambda: set(znodes.checkpoints(job)))
+    assert max(now) >= completed, f"checkpoint {completed} was complete, but the znodes are {sorted(now)}"
+    due = set(sorted(kept | now)[-RETAINED_CHECKPOINTS:])
+    assert due <= now, f"checkpoints {sorted(due - now)} are lost: before {sorted(kept)}, now {sorted(now)}"
+    after = until("the checkpoint counter", RECOVERY_SECONDS, lambda: znodes.checkpoint_counter(job))
+    assert after >= counter, f"the checkpoint counter went back from {counter} to {after}"
+
+
+def cancel_and_stop(setting: Setting) -> Iterator[str]:
+    cluster, job, clock = setting.cluster, setting.job, Clock()
+    check_witnesses(setting)
+    cluster.rest().cancel(job)
+    until("the job to be CANCELED", GONE_SECONDS, lambda: cluster.rest().state(job) == "CANCELED")
+    until("the job's znodes to be gone", GONE_SECONDS, lambda: not [path for path in cluster.znodes.tree() if job in path])
+    left = cluster.znodes.tree()
+    strangers = [path for path in left if not WITHOUT_JOB.fullmatch(path)]
+    assert not strangers, f"these znodes should not be there without a job: {strangers}"
+    yield f"the job's znodes are gone after {clock}; {len(left)} of the cluster stay"
+    yield check_files(setting)
+    assert not cluster.exited(), f"Flink processes ended: {cluster.exited()}"
+    clock = Clock()
+    statuses = cluster.terminate_all()
+    unclean = {name: status for name, status in statuses.items() if status not in CLEAN_EXITS}
+    assert not unclean, f"processes did not end cleanly: {unclean}"
+    ephemerals = [path for path, owner in cluster.znodes.tree().items() if is_ephemeral(owner)]
+    assert not ephemerals, f"sessions were not closed: {ephemerals} are still there"
+    yield f"all processes ended and all sessions were closed after {clock}"
+
+
+def is_ephemeral(owner: int) -> bool:
+    """Containers and nodes with a time to live use the sign bit of the owner."""
+    return owner > 0
+
+
+def check_files(setting: Setting) -> str:
+    """Flink removes what its znodes pointed to. Locks that a former leader still holds prevent that: allowed."""
+    storage = setting.cluster.directory / "ha-storage"
+    left = [file.name for file in storage.rglob("*") if file.name.startswith(("completedCheckpoint", "submittedExecutionPlan"))]
+    assert not left or setting.leadership_moved_in_outage, f"files of the cancelled job are left: {left}"
+    dirty = list(storage.rglob("*_DIRTY.json"))
+    assert not dirty, f"Flink did not finish its clean-up: {dirty}"
+    return f"{len(left)} of its files are left" + (" (leadership moved in an outage)" if left else "")
+
+
+def check_witnesses(setting: Setting) -> None:
+    """What must hold at any time while the job exists."""
+    setting.cluster.journal.check()
+    dangling = until("the checkpoints' znodes", RECOVERY_SECONDS, lambda: [setting.cluster.znodes.dangling(setting.job)])[0]
+    assert not dangling, f"znodes point to files that are not there: {dangling}"
