@@ -133,7 +133,8 @@ class Server:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.flavour.name} ended with {self.process.returncode}:\n{self.log_tail()}")
-            if "Mode:" in self.ask("srvr"):
+            # A ZooKeeper that is still starting may take the connection and never answer.
+            if "Mode:" in self.ask("srvr", seconds=0.5):
                 return
             time.sleep(0.02)
         raise RuntimeError(f"{self.flavour.name} did not serve within {START_SECONDS} s:\n{self.log_tail()}")
