@@ -103,6 +103,7 @@ mod tests {
             name: format!("zooid-{to}"),
             kind,
             source: None,
+            rename: None,
             uses_default_features: true,
             features: Vec::new(),
         };

@@ -12,6 +12,7 @@ mod cargo;
 mod dependencies;
 mod fix;
 mod floors;
+mod policy;
 mod pure;
 mod sources;
 mod tidy;

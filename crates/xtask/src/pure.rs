@@ -58,6 +58,9 @@ fn source_findings(package: &Package) -> Result<Findings, String> {
     let mut findings = Findings::new();
     for source in &sources {
         let path = source.path.strip_prefix(package.folder()).unwrap_or(&source.path).display();
+        if source.path.ends_with("src/lib.rs") && !has_line(&source.text, "#![no_std]") {
+            findings.push(format!("{}: {path} lacks `#![no_std]`", package.name));
+        }
         for line in uses_of_std(&source.text) {
             if !is_test_file(source, &sources) {
                 findings.push(format!("{}: {path}:{line}: uses `std`", package.name));
@@ -65,6 +68,10 @@ fn source_findings(package: &Package) -> Result<Findings, String> {
         }
     }
     Ok(findings)
+}
+
+fn has_line(text: &str, wanted: &str) -> bool {
+    text.lines().any(|line| line == wanted)
 }
 
 /// Whether another file of the crate declares this one as a module of its tests.

@@ -6,10 +6,14 @@ use serde::Deserialize;
 
 use crate::cargo::Cargo;
 
+/// What only other platforms need is no part of the graph (and need not be downloaded).
+const PLATFORMS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+
 /// All packages that cargo resolved, and which of them are ours.
 #[derive(Deserialize)]
 pub(crate) struct Workspace {
-    packages: Vec<Package>,
+    /// Every package of the graph: ours and the external ones.
+    pub(crate) packages: Vec<Package>,
     /// Where the workspace's `Cargo.toml` lies.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
@@ -21,6 +25,11 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     id: String,
     pub(crate) name: String,
+    pub(crate) version: String,
+    /// The SPDX expression of its manifest.
+    pub(crate) license: Option<String>,
+    /// The registry or repository it comes from; none for a package of this workspace.
+    pub(crate) source: Option<String>,
     pub(crate) dependencies: Vec<Dependency>,
     manifest_path: PathBuf,
 }
@@ -32,6 +41,8 @@ pub(crate) struct Dependency {
     pub(crate) kind: Option<Kind>,
     /// The registry or repository; none for a path.
     pub(crate) source: Option<String>,
+    /// The name under which the sources know it, where it differs.
+    pub(crate) rename: Option<String>,
     pub(crate) uses_default_features: bool,
     pub(crate) features: Vec<String>,
 }
@@ -49,8 +60,11 @@ pub(crate) enum Kind {
 impl Workspace {
     /// Asks cargo, without writing `Cargo.lock`.
     pub(crate) fn load() -> Result<Workspace, String> {
-        let metadata = ["metadata", "--locked", "--format-version", "1"];
-        let json = Cargo::new(&metadata).output()?;
+        let mut metadata = Cargo::new(&["metadata", "--locked", "--format-version", "1"]);
+        for platform in PLATFORMS {
+            metadata = metadata.and(&["--filter-platform", platform]);
+        }
+        let json = metadata.output()?;
         serde_json::from_slice(&json).map_err(|error| format!("cargo metadata: {error}"))
     }
 
