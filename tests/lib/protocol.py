@@ -117,9 +117,3 @@ XID_AUTH = -4
 XID_SET_WATCHES = -8
 
 SYNC_CONNECTED = 3
-CONTAINER_OWNER = -(1 << 63)
-
-
-def ttl_owner(ttl: int) -> int:
-    """The ephemeralOwner of a TTL node: 0xFF in the top byte, server id 0, 40 bits of milliseconds."""
-    return (0xFF << 56 | ttl) - (1 << 64)
