@@ -1,0 +1,375 @@
+//! One connection as the loop and its two tasks share it: what waits to be written, which requests
+//! wait for an answer, and how far its life has come.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+use zooid_ids::{ConnectionId, Xid, Zxid};
+use zooid_model::{ConnectReply, OpResult, ReadResult, Reply, Request};
+
+use crate::counters::count;
+use crate::traffic::{self, LastReply, Traffic};
+use crate::{Clients, ConnectionReport, Outgoing};
+
+/// Where the loop puts what one client is told. Nothing here blocks.
+#[derive(Clone)]
+pub struct Outlet(Arc<Link>);
+
+impl Outlet {
+    pub(crate) fn new(link: Arc<Link>) -> Self {
+        Self(link)
+    }
+
+    /// Puts messages behind those that wait already. Ignored once the connection is closing.
+    pub fn send(&self, messages: impl IntoIterator<Item = Outgoing>) {
+        self.0.send(messages);
+    }
+
+    /// Ends the connection once what waits is written, or after [`Settings::flush_timeout`].
+    ///
+    /// [`Settings::flush_timeout`]: crate::Settings::flush_timeout
+    pub fn close(&self) {
+        self.0.send([Outgoing::CloseAfterFlush]);
+    }
+}
+
+impl fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outlet({})", self.0.id)
+    }
+}
+
+/// How far a connection's life has come; it only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// The connect request is not answered: nothing else is read.
+    Connecting,
+    Open,
+    /// Nothing more is read; it closes once all is answered.
+    Draining,
+    /// Nothing more is read or accepted from the loop; it closes once all is written.
+    Flushing,
+    /// It is closed, or as good as.
+    Dead,
+}
+
+/// What the loop and the two tasks of one connection share.
+pub(crate) struct Link {
+    pub(crate) id: ConnectionId,
+    pub(crate) peer: SocketAddr,
+    pub(crate) clients: Arc<Clients>,
+    state: Mutex<State>,
+    /// Wakes the reader: it may read on, or has to end.
+    pub(crate) for_reader: Notify,
+    /// Wakes the writer: there is something to write, or it has to end.
+    pub(crate) for_writer: Notify,
+}
+
+struct State {
+    phase: Phase,
+    queue: Vec<Outgoing>,
+    /// Estimated bytes of what is queued or being written.
+    weight: usize,
+    unanswered: VecDeque<Unanswered>,
+    reader_waits: bool,
+    writer_waits: bool,
+    traffic: Traffic,
+}
+
+struct Unanswered {
+    xid: Xid,
+    operation: &'static str,
+    since: Instant,
+}
+
+/// What the writer has to do next.
+pub(crate) enum Next {
+    /// Write the messages.
+    Write,
+    /// Wait for the writer's wake-up.
+    Wait,
+    /// Everything is written: close.
+    Finish,
+    /// The connection is dead.
+    Stop,
+}
+
+impl Link {
+    pub(crate) fn new(clients: Arc<Clients>, id: ConnectionId, peer: SocketAddr) -> Self {
+        let state = State {
+            phase: Phase::Connecting,
+            queue: Vec::new(),
+            weight: 0,
+            unanswered: VecDeque::new(),
+            reader_waits: false,
+            writer_waits: false,
+            traffic: Traffic::new(),
+        };
+        let (for_reader, for_writer) = (Notify::new(), Notify::new());
+        Self { id, peer, clients, state: Mutex::new(state), for_reader, for_writer }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, messages: impl IntoIterator<Item = Outgoing>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        let unanswered_before = state.unanswered.len();
+        for message in messages {
+            if state.phase >= Phase::Flushing {
+                break;
+            }
+            self.accept(&mut state, &message, now);
+            state.queue.push(message);
+        }
+        let answered = unanswered_before - state.unanswered.len();
+        if state.phase == Phase::Draining && state.unanswered.is_empty() {
+            state.phase = Phase::Flushing;
+        }
+        if state.phase < Phase::Flushing && state.weight > self.clients.settings.outbox_bytes {
+            self.give_up_on_slow_client(&mut state);
+        }
+        self.wake(state);
+        self.clients.outstanding.free(answered);
+    }
+
+    /// Notes what a message means for the connection.
+    fn accept(&self, state: &mut State, message: &Outgoing, now: Instant) {
+        state.weight += weight(message);
+        match message {
+            Outgoing::Connect(reply) => self.connected(state, reply, now),
+            Outgoing::Reply { xid, zxid, .. } => self.answered(state, *xid, *zxid, now),
+            Outgoing::Event(_) => {}
+            Outgoing::CloseAfterFlush => state.phase = Phase::Flushing,
+        }
+    }
+
+    fn connected(&self, state: &mut State, reply: &ConnectReply, now: Instant) {
+        state.phase = state.phase.max(Phase::Open);
+        state.traffic.session = reply.session;
+        state.traffic.timeout = reply.timeout;
+        self.answered(state, Xid(0), Zxid::ZERO, now);
+    }
+
+    /// Takes the request that is answered off the list. Replies come in the order of the requests,
+    /// except those to pings.
+    fn answered(&self, state: &mut State, xid: Xid, zxid: Zxid, now: Instant) {
+        let Some(at) = state.unanswered.iter().position(|waiting| waiting.xid == xid) else {
+            return;
+        };
+        let Some(Unanswered { operation, since, .. }) = state.unanswered.remove(at) else {
+            return;
+        };
+        let latency = now.saturating_duration_since(since);
+        self.clients.counters.latency.add(latency);
+        state.traffic.answered(LastReply { operation, xid: Some(xid), zxid, at: now, latency });
+    }
+
+    fn give_up_on_slow_client(&self, state: &mut State) {
+        count(&self.clients.counters.slow_clients);
+        tracing::warn!(
+            connection = %self.id, peer = %self.peer, session = %state.traffic.session,
+            bytes = state.weight,
+            "closing the connection: the client does not read what it is sent",
+        );
+        self.kill(state);
+    }
+
+    /// Wakes the tasks that have something to do after a change.
+    fn wake(&self, mut state: MutexGuard<'_, State>) {
+        let closing = state.phase >= Phase::Draining;
+        let writer =
+            (closing || !state.queue.is_empty()) && std::mem::take(&mut state.writer_waits);
+        let reader = closing || (state.reader_waits && self.room(&state) != Some(0));
+        state.reader_waits &= !reader;
+        drop(state);
+        if writer || closing {
+            self.for_writer.notify_one();
+        }
+        if reader {
+            self.for_reader.notify_one();
+        }
+    }
+
+    /// How many requests may be read just now; `None` if none will be any more.
+    fn room(&self, state: &State) -> Option<usize> {
+        let settings = &self.clients.settings;
+        let own = state.unanswered.len();
+        match state.phase {
+            Phase::Draining | Phase::Flushing | Phase::Dead => None,
+            Phase::Connecting => Some(0),
+            Phase::Open if state.weight > settings.outbox_bytes / 4 => Some(0),
+            Phase::Open => {
+                let in_all = self.clients.outstanding.room().max(usize::from(own == 0));
+                Some(in_all.min(settings.outstanding_per_connection.saturating_sub(own)))
+            }
+        }
+    }
+
+    /// For the reader: how many requests it may read now. Where it is 0, the reader is woken when
+    /// that changes.
+    pub(crate) fn room_for_reader(&self) -> Option<usize> {
+        let mut state = self.state();
+        let room = self.room(&state);
+        state.reader_waits = room == Some(0);
+        room
+    }
+
+    /// For the reader: notes that the connect request was read.
+    pub(crate) fn connecting(&self, since: Instant) {
+        let mut state = self.state();
+        state.unanswered.push_back(Unanswered { xid: Xid(0), operation: "SESS", since });
+        self.clients.outstanding.take(1);
+    }
+
+    /// For the reader: notes requests that it is about to hand over. False if the connection is
+    /// closing: they count for nothing.
+    pub(crate) fn take(&self, requests: &[(Xid, Request)], since: Instant) -> bool {
+        let mut state = self.state();
+        if state.phase != Phase::Open {
+            return false;
+        }
+        state.unanswered.extend(requests.iter().map(|(xid, request)| Unanswered {
+            xid: *xid,
+            operation: traffic::operation(request),
+            since,
+        }));
+        self.clients.outstanding.take(requests.len());
+        true
+    }
+
+    /// Counts frames (or words) that were received.
+    pub(crate) fn received(&self, frames: usize, bytes: usize) {
+        self.state().traffic.received += frames as u64;
+        self.clients.counters.received.fetch_add(frames as u64, Relaxed);
+        self.clients.counters.bytes_received.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// For the writer: moves what waits into `batch`, which must be empty.
+    pub(crate) fn next(&self, batch: &mut Vec<Outgoing>) -> Next {
+        let mut state = self.state();
+        if state.phase == Phase::Dead {
+            return Next::Stop;
+        }
+        if !state.queue.is_empty() {
+            std::mem::swap(&mut state.queue, batch);
+            return Next::Write;
+        }
+        if state.phase == Phase::Flushing {
+            return Next::Finish;
+        }
+        state.writer_waits = true;
+        Next::Wait
+    }
+
+    /// For the writer: so many frames, of so much [`weight`], are written.
+    pub(crate) fn written(&self, frames: usize, weight: usize) {
+        self.clients.counters.sent.fetch_add(frames as u64, Relaxed);
+        let mut state = self.state();
+        state.traffic.sent += frames as u64;
+        state.weight = state.weight.saturating_sub(weight);
+        if state.reader_waits {
+            self.wake(state);
+        }
+    }
+
+    /// For the writer while it waits for the socket: whether it may still wait, and if so, whether
+    /// only until the flush's time is over.
+    pub(crate) fn is_closing(&self) -> Option<bool> {
+        match self.state().phase {
+            Phase::Dead => None,
+            phase => Some(phase == Phase::Flushing),
+        }
+    }
+
+    /// Stops reading; the connection closes once every request is answered and every answer
+    /// written.
+    pub(crate) fn drain(&self) {
+        let mut state = self.state();
+        let idle = state.unanswered.is_empty();
+        state.phase = state.phase.max(if idle { Phase::Flushing } else { Phase::Draining });
+        self.wake(state);
+    }
+
+    /// The connection is over: nothing is read or written any more.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        self.kill(&mut state);
+        self.wake(state);
+    }
+
+    fn kill(&self, state: &mut State) {
+        state.phase = Phase::Dead;
+        state.queue = Vec::new();
+        self.clients.outstanding.free(state.unanswered.len());
+        state.unanswered = VecDeque::new();
+    }
+
+    /// What `cons` says of it.
+    pub(crate) fn report(&self) -> ConnectionReport {
+        let state = self.state();
+        ConnectionReport {
+            reading: self.room(&state).is_some_and(|room| room > 0),
+            writing: state.weight > 0,
+            queued: state.unanswered.len(),
+            ..state.traffic.report(self.id, self.peer)
+        }
+    }
+
+    pub(crate) fn reset_report(&self) {
+        self.state().traffic.reset();
+    }
+}
+
+/// About how many bytes a message takes while it waits; never far less than it takes encoded.
+pub(crate) fn weight(message: &Outgoing) -> usize {
+    const FRAME: usize = 96;
+    match message {
+        Outgoing::Connect(_) | Outgoing::CloseAfterFlush => FRAME,
+        Outgoing::Event(frame) => FRAME + frame.len(),
+        Outgoing::Reply { result: Ok(reply), .. } => FRAME + reply_weight(reply),
+        Outgoing::Reply { result: Err(_), .. } => FRAME,
+    }
+}
+
+fn reply_weight(reply: &Reply) -> usize {
+    const NAME: usize = 8;
+    const STAT: usize = 80;
+    match reply {
+        Reply::Path { path } | Reply::PathStat { path, .. } | Reply::Sync { path } => path.len(),
+        Reply::Data { data, .. } => data.as_ref().map_or(0, |data| data.len()),
+        Reply::Acl { acl, .. } => {
+            acl.iter().map(|acl| acl.id.scheme.len() + acl.id.id.len() + STAT).sum()
+        }
+        Reply::Children(names) | Reply::Ephemerals(names) => names.text_len() + NAME * names.len(),
+        Reply::ChildrenStat { children, .. } => children.text_len() + NAME * children.len(),
+        Reply::Multi(results) => results.iter().map(|result| STAT + op_weight(result)).sum(),
+        Reply::MultiRead(results) => results.iter().map(|result| STAT + read_weight(result)).sum(),
+        Reply::Identities(identities) => {
+            identities.iter().map(|who| who.scheme.len() + who.id.len() + STAT).sum()
+        }
+        Reply::Empty | Reply::Stat(_) | Reply::AllChildrenNumber(_) | Reply::WatchAdded => 0,
+    }
+}
+
+fn op_weight(result: &OpResult) -> usize {
+    match result {
+        OpResult::Path { path } | OpResult::PathStat { path, .. } => path.len(),
+        OpResult::Stat(_) | OpResult::Deleted | OpResult::Checked | OpResult::Error(_) => 0,
+    }
+}
+
+fn read_weight(result: &ReadResult) -> usize {
+    match result {
+        ReadResult::Data { data, .. } => data.as_ref().map_or(0, |data| data.len()),
+        ReadResult::Children(names) => names.text_len() + 8 * names.len(),
+        ReadResult::Error(_) => 0,
+    }
+}
