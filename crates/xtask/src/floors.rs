@@ -1,10 +1,11 @@
 //! Floors: dependencies between the crates of the workspace go down only.
 //!
-//! The table here is the twin of the one in `ARCHITECTURE.md`; a boundary that moves, moves in
-//! both in one commit.
+//! The table here is the twin of the one in `ARCHITECTURE.md`, whose rows begin
+//! `` | floor | `crate` | ``; a boundary that moves, moves in both in one commit.
 
 use Floor::{Development, Number, Outside};
 
+use crate::sources::read;
 use crate::verify::Findings;
 use crate::workspace::{Dependency, Kind, Package, Workspace, short_name};
 
@@ -43,9 +44,13 @@ const PURE_FLOOR_MAX: u8 = 3;
 /// Crates that know opaque bytes and numbers only, whatever their floor would allow.
 const KNOW_IDS_ONLY: [&str; 2] = ["zab", "storage"];
 
-/// Every crate without a floor and every arrow that does not go down.
-pub(crate) fn check(workspace: &Workspace) -> Findings {
-    workspace.members().flat_map(package_findings).collect()
+/// Every crate without a floor, every arrow that does not go down, and every crate of the workspace
+/// that stands elsewhere in `ARCHITECTURE.md`.
+pub(crate) fn check(workspace: &Workspace) -> Result<Findings, String> {
+    let drawn = read(&workspace.root.join("ARCHITECTURE.md"))?;
+    let mut findings: Findings = workspace.members().flat_map(package_findings).collect();
+    findings.extend(workspace.members().filter_map(|package| drawing_finding(package, &drawn)));
+    Ok(findings)
 }
 
 /// Whether the crate is one of the pure ones.
@@ -68,6 +73,18 @@ fn package_findings(package: &Package) -> Findings {
         findings.push(format!("the folder of `{}` must be named `{crate_name}`", package.name));
     }
     findings
+}
+
+/// Crates outside the house are not drawn.
+fn drawing_finding(package: &Package, drawn: &str) -> Option<String> {
+    let crate_name = package.short_name();
+    let row = match floor_of(crate_name)? {
+        Number(floor) => format!("| {floor} | `{crate_name}` |"),
+        Development => format!("| T | `{crate_name}` |"),
+        Outside => return None,
+    };
+    let is_drawn = drawn.lines().any(|line| line.starts_with(&row));
+    (!is_drawn).then(|| format!("ARCHITECTURE.md has no row `{row}`"))
 }
 
 fn arrow_finding(from: &str, floor: Floor, dependency: &Dependency) -> Option<String> {

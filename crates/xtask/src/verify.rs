@@ -95,7 +95,7 @@ impl Step {
     fn check(self) -> Result<Findings, String> {
         match self {
             Step::Fmt => Cargo::new(&["fmt", "--all", "--check"]).findings(),
-            Step::Floors => Ok(floors::check(&Workspace::load()?)),
+            Step::Floors => floors::check(&Workspace::load()?),
             Step::Tidy => tidy::check(&Workspace::load()?),
             Step::Deps => dependencies::check(&Workspace::load()?),
             Step::Pure => pure::check(&Workspace::load()?),
