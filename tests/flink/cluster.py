@@ -95,6 +95,13 @@ class Cluster:
         process.kill()
         process.wait()
 
+    def terminate(self, name: str) -> None:
+        """SIGTERM, and an orderly end."""
+        process = self.processes.pop(name)
+        process.terminate()
+        status = process.wait(timeout=STOP_SECONDS)
+        assert status in CLEAN_EXITS, f"{name} did not end cleanly: {status}"
+
     def terminate_all(self) -> dict[str, int]:
         """SIGTERM to all at once; their exit statuses."""
         for process in self.processes.values():

@@ -29,6 +29,17 @@ class Journal:
         restored = [line[1] for line in self.lines(0) if line[0] == "start"][-1]
         return None if restored == "-" else int(restored)
 
+    def completed(self) -> int:
+        """The latest checkpoint that the job was told to be complete: its znodes were acknowledged."""
+        return self.highest("complete")
+
+    def newest(self) -> int:
+        """The latest checkpoint that was begun: the counter's step past it was acknowledged."""
+        return self.highest("snapshot")
+
+    def highest(self, word: str) -> int:
+        return max((int(line[1]) for subtask in range(SUBTASKS) for line in self.lines(subtask) if line[0] == word), default=0)
+
     def count(self) -> int:
         """Records counted at the latest barrier, all subtasks together."""
         return sum(next((int(line[2]) for line in reversed(self.lines(s)) if line[0] == "snapshot"), 0) for s in range(SUBTASKS))

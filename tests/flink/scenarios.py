@@ -6,7 +6,7 @@ stay free of contradictions (`journal.py`) and no znode may point to a file that
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ def plan(tolerates_suspended: bool) -> list[Scenario]:
     end = Scenario("cancel", "cancel the job, then SIGTERM to all Flink processes", cancel_and_stop)
     if tolerates_suspended:
         outages = Scenario("restart the server", "SIGKILL the coordination server three times and start it on its data", restart_server_thrice)
-        return [begin, outages, end]
+        handover = Scenario("stop the leader", "SIGTERM the leading JobManager; it closes its session, the standby must follow at once", terminate_leader)
+        return [begin, outages, handover, end]
     takeover = Scenario("kill the leader", "SIGKILL the leading JobManager; the standby must resume the job", kill_leader)
     outage = Scenario("restart the server", "SIGKILL the coordination server while the job runs and start it on its data", restart_server)
     return [begin, takeover, outage, end]
@@ -94,28 +95,38 @@ def check_znodes(setting: Setting, completed: int) -> str:
 
 
 def kill_leader(setting: Setting) -> Iterator[str]:
-    cluster, job = setting.cluster, setting.job
-    old = cluster.leader()
-    completed = cluster.rest().completed(job)
-    starts = cluster.journal.starts()
-    cluster.kill(f"jobmanager-{old}")
-    clock = Clock()
-    until("another leader", LATEST_EXPIRY_SECONDS + RECOVERY_SECONDS, lambda: cluster.leader() != old)
-    took = clock.seconds()
+    took = yield from replace_leader(setting, setting.cluster.kill)
     assert took >= EARLIEST_EXPIRY_SECONDS, f"the dead leader's session of {SESSION_SECONDS} s ended after {took:.1f} s"
     assert took <= LATEST_EXPIRY_SECONDS, f"the dead leader's session of {SESSION_SECONDS} s ended only after {took:.1f} s"
+
+
+def terminate_leader(setting: Setting) -> Iterator[str]:
+    took = yield from replace_leader(setting, setting.cluster.terminate)
+    assert took < EARLIEST_EXPIRY_SECONDS, f"the leader closed its session, but was replaced only after {took:.1f} s"
+
+
+def replace_leader(setting: Setting, end_process: Callable[[str], None]) -> Generator[str, None, float]:
+    """Ends the leader, sees the standby resume the job, starts a new standby. Seconds without a leader."""
+    cluster, job, journal = setting.cluster, setting.job, setting.cluster.journal
+    old, starts, completed = cluster.leader(), journal.starts(), cluster.rest().completed(job)
+    end_process(f"jobmanager-{old}")
+    clock = Clock()
+    completed = max(completed, journal.completed())
+    until("another leader", RECOVERY_SECONDS, lambda: cluster.leader() != old)
+    took = clock.seconds()
     yield f"JobManager {cluster.leader()} leads after {took:.1f} s"
     later = cluster.moved_on(job, beyond=completed, limit=RECOVERY_SECONDS)
     yield f"job runs, checkpoint {later} complete after {clock}"
     restored = cluster.rest().restored(job)
-    assert restored >= completed, f"checkpoint {restored} was restored, but {completed} was complete before the kill"
-    assert cluster.journal.last_start() == restored, f"the job says it restored {cluster.journal.last_start()}, Flink says {restored}"
-    assert cluster.journal.starts() > starts, "the job was not started by the new leader"
-    yield f"restored checkpoint {restored}; last seen complete before the kill: {completed}; counted {cluster.journal.count()}"
+    assert restored >= completed, f"checkpoint {restored} was restored, but {completed} was complete before the leader's end"
+    assert journal.last_start() == restored, f"the job says it restored {journal.last_start()}, Flink says {restored}"
+    assert journal.starts() > starts, "the job was not started by the new leader"
+    yield f"restored checkpoint {restored}; complete at the leader's end: {completed}; counted since: {journal.count()}"
     check_witnesses(setting)
     cluster.start_jobmanager(old)
     cluster.wait_for_standby(START_SECONDS)
     yield f"JobManager {old} is standby again after {clock}"
+    return took
 
 
 def restart_server_thrice(setting: Setting) -> Iterator[str]:
@@ -129,13 +140,14 @@ def restart_server_thrice(setting: Setting) -> Iterator[str]:
 def restart_server(setting: Setting) -> Iterator[str]:
     cluster, job, znodes = setting.cluster, setting.job, setting.cluster.znodes
     leader, sessions, starts = cluster.leader(), znodes.latch_sessions(), cluster.journal.starts()
-    counter, kept = znodes.checkpoint_counter(job), set(znodes.checkpoints(job))
-    completed = cluster.rest().completed(job)
+    kept = set(znodes.checkpoints(job))
     clock = Clock()
-    setting.server.restart()
+    setting.server.kill()
+    completed, newest = cluster.journal.completed(), cluster.journal.newest()
+    setting.server.start()
     yield f"server serves again after {clock}"
-    check_nothing_lost(setting, completed, kept, counter)
-    later = cluster.moved_on(job, beyond=max(completed, counter), limit=RECOVERY_SECONDS)
+    check_nothing_lost(setting, completed, newest, kept)
+    later = cluster.moved_on(job, beyond=newest, limit=RECOVERY_SECONDS)
     moved = cluster.leader() != leader
     setting.leadership_moved_in_outage |= moved
     restarts = cluster.journal.starts() - starts
@@ -147,15 +159,16 @@ def restart_server(setting: Setting) -> Iterator[str]:
     check_witnesses(setting)
 
 
-def check_nothing_lost(setting: Setting, completed: int, kept: set[int], counter: int) -> None:
-    """What was there before the server's end is there, or newer checkpoints have pushed it out."""
+def check_nothing_lost(setting: Setting, completed: int, newest: int, kept: set[int]) -> None:
+    """What the server acknowledged before its end is there, or newer checkpoints have pushed it out."""
     znodes, job = setting.cluster.znodes, setting.job
-    now = until("a session with the restarted server", RECOVERY_SECONDS, lambda: set(znodes.checkpoints(job)))
-    assert max(now) >= completed, f"checkpoint {completed} was complete, but the znodes are {sorted(now)}"
+    now = set(until("a session with the restarted server", RECOVERY_SECONDS, lambda: [znodes.checkpoints(job)])[0])
+    assert max(now, default=0) >= completed, f"checkpoint {completed} was complete, but the znodes are {sorted(now)}"
     due = set(sorted(kept | now)[-RETAINED_CHECKPOINTS:])
     assert due <= now, f"checkpoints {sorted(due - now)} are lost: before {sorted(kept)}, now {sorted(now)}"
-    after = until("the checkpoint counter", RECOVERY_SECONDS, lambda: znodes.checkpoint_counter(job))
-    assert after >= counter, f"the checkpoint counter went back from {counter} to {after}"
+    counter = until("the checkpoint counter", RECOVERY_SECONDS, lambda: znodes.checkpoint_counter(job))
+    assert counter > newest, f"checkpoint {newest} was begun, but the counter would give {counter} to the next"
+    check_witnesses(setting)
 
 
 def cancel_and_stop(setting: Setting) -> Iterator[str]:
