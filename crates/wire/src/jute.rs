@@ -12,8 +12,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut, TryGetError};
 
 use crate::WireError;
 
-/// What a list's room is made for before its entries are seen, whatever count it claims.
-const ENTRIES_AT_FIRST: usize = 16;
+/// The fewest bytes of a string or buffer on the wire: its length.
+pub const STRING_BYTES_MIN: usize = 4;
 
 /// Reads the fields of one frame in order.
 #[derive(Clone, Debug)]
@@ -95,19 +95,21 @@ impl Reader {
         Ok(result)
     }
 
-    /// A list, of which the first `limit` entries are kept and the others only read. None at all
-    /// (-1) is an empty one. Room grows with the entries that are there, not with their count.
+    /// A list of entries of at least `least` bytes each, of which the first `limit` are kept and
+    /// the others only read. None at all (-1) is an empty one. Room is made for no more entries
+    /// than the bytes that are left can hold, whatever their count.
     ///
     /// # Errors
     ///
     /// [`WireError::Length`], [`WireError::Short`], or what `read` says of an entry.
     pub fn list<T>(
         &mut self,
+        least: usize,
         limit: usize,
         mut read: impl FnMut(&mut Self) -> Result<T, WireError>,
     ) -> Result<Vec<T>, WireError> {
         let count = self.length()?.unwrap_or(0);
-        let mut list = Vec::with_capacity(count.min(limit).min(ENTRIES_AT_FIRST));
+        let mut list = Vec::with_capacity(count.min(limit).min(self.left.len() / least));
         for _ in 0..count {
             let entry = read(self)?;
             if list.len() < limit {

@@ -8,10 +8,15 @@ use zooid_model::limits::ACL_ENTRIES;
 use zooid_model::{Acl, Identity, Names, Perms, Stat};
 
 use crate::WireError;
-use crate::jute::{Reader, Writer};
+use crate::jute::{Reader, STRING_BYTES_MIN, Writer};
 
 /// Bytes of a stat.
 pub(crate) const STAT_BYTES: usize = 68;
+
+/// The fewest bytes of an ACL entry: permissions and two empty strings.
+const ACL_BYTES_MIN: usize = 4 + IDENTITY_BYTES_MIN;
+/// The fewest bytes of an identity: two empty strings.
+pub(crate) const IDENTITY_BYTES_MIN: usize = 2 * STRING_BYTES_MIN;
 
 pub(crate) fn put_stat(out: &mut BytesMut, stat: &Stat) {
     out.put_i64(stat.czxid.wire());
@@ -53,7 +58,7 @@ pub(crate) fn put_acl(out: &mut BytesMut, acl: &[Acl]) {
 
 /// One entry more than the limit is kept, so that who checks the limit sees that it was passed.
 pub(crate) fn read_acl(reader: &mut Reader) -> Result<Vec<Acl>, WireError> {
-    reader.list(ACL_ENTRIES + 1, |reader| {
+    reader.list(ACL_BYTES_MIN, ACL_ENTRIES + 1, |reader| {
         Ok(Acl { perms: Perms::from_bits(reader.i32()?), id: read_identity(reader)? })
     })
 }

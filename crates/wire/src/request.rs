@@ -21,7 +21,7 @@ use zooid_model::{
     AddWatchMode, Create, CreateKind, CreateMode, Read, Request, SetWatches, WatchKind, WriteOp,
 };
 
-use crate::jute::Reader;
+use crate::jute::{Reader, STRING_BYTES_MIN};
 use crate::records::read_acl;
 use crate::{WireError, multi, opcode};
 
@@ -153,7 +153,7 @@ fn read_set_watches(reader: &mut Reader, all: bool) -> Result<Box<SetWatches>, W
 }
 
 fn read_paths(reader: &mut Reader) -> Result<Vec<String>, WireError> {
-    reader.list(WATCHES_PER_CONNECTION + 1, Reader::string)
+    reader.list(STRING_BYTES_MIN, WATCHES_PER_CONNECTION + 1, Reader::string)
 }
 
 fn string_or_empty(reader: &mut Reader) -> Result<String, WireError> {

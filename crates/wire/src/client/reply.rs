@@ -10,8 +10,8 @@ use zooid_model::{
 
 use crate::connect::{read_password, read_read_only};
 use crate::event::SYNC_CONNECTED;
-use crate::jute::Reader;
-use crate::records::{MultiHeader, read_acl, read_identity, read_stat};
+use crate::jute::{Reader, STRING_BYTES_MIN};
+use crate::records::{IDENTITY_BYTES_MIN, MultiHeader, read_acl, read_identity, read_stat};
 use crate::{WireError, opcode};
 
 /// One reply.
@@ -104,7 +104,9 @@ fn read_body(opcode: i32, reader: &mut Reader) -> Result<Reply, WireError> {
             expect(reader.i32()?, 0)?;
             Reply::WatchAdded
         }
-        opcode::WHO_AM_I => Reply::Identities(reader.list(usize::MAX, read_identity)?),
+        opcode::WHO_AM_I => {
+            Reply::Identities(reader.list(IDENTITY_BYTES_MIN, usize::MAX, read_identity)?)
+        }
         _ => Reply::Empty,
     })
 }
@@ -166,7 +168,7 @@ fn read_code(reader: &mut Reader) -> Result<Result<(), ErrorCode>, WireError> {
 
 fn read_names(reader: &mut Reader) -> Result<Names, WireError> {
     let mut names = Names::default();
-    reader.list(0, |reader| {
+    reader.list(STRING_BYTES_MIN, 0, |reader| {
         reader.text(|name| name.map(|name| names.push(name)))?.ok_or(WireError::Missing)
     })?;
     Ok(names)
