@@ -1,0 +1,4 @@
+//! What the tree does, told from outside.
+
+mod operations;
+mod world;
