@@ -1,0 +1,292 @@
+//! The checkpoint: the runs that together are the state at one zxid, and their manifest.
+//!
+//! The order that keeps it safe: the run's file and its directory are durable, then the manifest
+//! names it, then the log may be compacted. What the manifest does not name does not count.
+
+use std::fs;
+use std::path::PathBuf;
+
+use bytes::{Buf, BufMut};
+use zooid_ids::{LogIndex, Millis, Zxid};
+
+use crate::entry::{Chain, LogPosition};
+use crate::ledger::Ledger;
+use crate::run::{Merge, RunError, RunHeader, RunKind, RunReader, RunSummary, RunWriter};
+use crate::{Fatal, Identity};
+
+/// What the manifest remembers of one run; enough to know it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunInManifest {
+    /// Base or delta.
+    pub kind: RunKind,
+    /// The state it leads to.
+    pub position: LogPosition,
+    /// The caller's digest of that state.
+    pub digest: u64,
+    /// Records, tombstones among them.
+    pub records: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Of the whole file.
+    pub checksum: u32,
+}
+
+impl RunInManifest {
+    const LEN: usize = 49;
+
+    fn encode_to(&self, bytes: &mut Vec<u8>) {
+        bytes.put_u8(if self.kind == RunKind::Base { 1 } else { 2 });
+        bytes.put_u64_le(self.position.index.0);
+        bytes.put_u64_le(self.position.zxid.0);
+        bytes.put_u32_le(self.position.chain.0);
+        bytes.put_u64_le(self.digest);
+        bytes.put_u64_le(self.records);
+        bytes.put_u64_le(self.bytes);
+        bytes.put_u32_le(self.checksum);
+    }
+
+    fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let kind = match bytes.get_u8() {
+            1 => RunKind::Base,
+            2 => RunKind::Delta,
+            _ => return None,
+        };
+        let (index, zxid) = (LogIndex(bytes.get_u64_le()), Zxid(bytes.get_u64_le()));
+        let position = LogPosition { index, zxid, chain: Chain(bytes.get_u32_le()) };
+        Some(Self {
+            kind,
+            position,
+            digest: bytes.get_u64_le(),
+            records: bytes.get_u64_le(),
+            bytes: bytes.get_u64_le(),
+            checksum: bytes.get_u32_le(),
+        })
+    }
+}
+
+impl From<&RunSummary> for RunInManifest {
+    fn from(run: &RunSummary) -> Self {
+        Self {
+            kind: run.header.kind,
+            position: run.header.position,
+            digest: run.header.digest,
+            records: run.records,
+            bytes: run.bytes,
+            checksum: run.checksum,
+        }
+    }
+}
+
+/// Which runs make the checkpoint, oldest first: a base, then deltas. Empty: there is none yet.
+///
+/// In the ledger: the format (4 bytes, 1), then 49 bytes for each run: kind (1), index (8),
+/// zxid (8), chain (4), digest (8), records (8), bytes (8), checksum (4); little-endian.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest {
+    /// Oldest first.
+    pub runs: Vec<RunInManifest>,
+}
+
+impl Manifest {
+    const FORMAT: u32 = 1;
+
+    /// The state that the runs lead to; [`LogPosition::START`] without any.
+    #[must_use]
+    pub fn position(&self) -> LogPosition {
+        self.runs.last().map_or(LogPosition::START, |run| run.position)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(4 + self.runs.len() * RunInManifest::LEN);
+        bytes.put_u32_le(Self::FORMAT);
+        for run in &self.runs {
+            run.encode_to(&mut bytes);
+        }
+        bytes
+    }
+
+    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < 4 || bytes.get_u32_le() != Self::FORMAT {
+            return None;
+        }
+        if !bytes.len().is_multiple_of(RunInManifest::LEN) {
+            return None;
+        }
+        let runs = bytes.chunks(RunInManifest::LEN).map(RunInManifest::decode);
+        Some(Self { runs: runs.collect::<Option<_>>()? })
+    }
+}
+
+/// The checkpoint that recovery found and verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Oldest first; never empty.
+    pub runs: Vec<RunInManifest>,
+    dir: PathBuf,
+}
+
+impl Checkpoint {
+    pub(crate) fn new(manifest: &Manifest, dir: PathBuf) -> Option<Self> {
+        let runs = manifest.runs.clone();
+        (!runs.is_empty()).then_some(Self { runs, dir })
+    }
+
+    /// The state it holds.
+    #[must_use]
+    pub fn position(&self) -> LogPosition {
+        self.newest().position
+    }
+
+    /// The caller's digest of that state.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.newest().digest
+    }
+
+    fn newest(&self) -> &RunInManifest {
+        self.runs.last().expect("a checkpoint has a run")
+    }
+
+    /// All records of the state, in the order of their keys. Blocks are checked again as they are
+    /// read.
+    ///
+    /// # Errors
+    /// See [`RunError`].
+    pub fn load(&self) -> Result<Merge, RunError> {
+        let open = |run| RunReader::open(&self.dir.join(file_name(run)));
+        Ok(Merge::new(self.runs.iter().map(open).collect::<Result<_, _>>()?))
+    }
+}
+
+/// The run's file, as [`RunHeader::file_name`] has it.
+pub(crate) fn file_name(run: &RunInManifest) -> String {
+    let kind = if run.kind == RunKind::Base { "base" } else { "delta" };
+    format!("{:016x}.{kind}", run.position.zxid.0)
+}
+
+/// Why runs were not merged; the checkpoint is what it was.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// A run cannot be read.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A write failed.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
+}
+
+/// Writes checkpoints; on a thread of its own, since its calls wait for the disk.
+#[derive(Debug)]
+pub struct Checkpoints {
+    ledger: Ledger,
+    dir: PathBuf,
+    identity: Identity,
+    manifest: Manifest,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(
+        ledger: Ledger,
+        dir: PathBuf,
+        identity: Identity,
+        manifest: Manifest,
+    ) -> Self {
+        Self { ledger, dir, identity, manifest }
+    }
+
+    /// The runs that count now.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Begins a run of the state at `position`: a base that holds everything if there is no
+    /// checkpoint yet or `kind` says so, otherwise a delta to the newest run.
+    ///
+    /// # Panics
+    /// If a delta has no parent, or `position` is not behind the newest run.
+    ///
+    /// # Errors
+    /// [`Fatal`] if the file cannot be written.
+    pub fn begin(
+        &self,
+        kind: RunKind,
+        position: LogPosition,
+        digest: u64,
+        created: Millis,
+    ) -> Result<RunWriter, Fatal> {
+        let newest = self.manifest.position();
+        assert!(position.zxid > newest.zxid, "a run at {position} behind one at {newest}");
+        self.create(kind, position, digest, created)
+    }
+
+    fn create(
+        &self,
+        kind: RunKind,
+        position: LogPosition,
+        digest: u64,
+        created: Millis,
+    ) -> Result<RunWriter, Fatal> {
+        let is_base = kind == RunKind::Base;
+        assert!(is_base || !self.manifest.runs.is_empty(), "a delta needs a base");
+        let parent = if is_base { Zxid::ZERO } else { self.manifest.position().zxid };
+        let Identity { cluster, incarnation, .. } = self.identity;
+        let header = RunHeader { kind, position, parent, digest, created, cluster, incarnation };
+        RunWriter::create(&self.dir, header)
+    }
+
+    /// Makes a finished run count: the manifest names it, durable; then files that it made
+    /// unnecessary are removed. After that the log may be compacted to its position. The caller
+    /// must know that the log is durable up to that position here.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown which manifest is on disk; both are whole.
+    pub fn publish(&mut self, run: &RunSummary) -> Result<(), Fatal> {
+        let mut manifest = self.manifest.clone();
+        match run.header.kind {
+            RunKind::Base => manifest.runs.clear(),
+            RunKind::Delta => assert_eq!(run.header.parent, manifest.position().zxid),
+        }
+        manifest.runs.push(run.into());
+        self.ledger.put(self.identity, &manifest)?;
+        self.manifest = manifest;
+        self.remove_unnamed()
+    }
+
+    /// Writes all runs as one base, without tombstones, and publishes it once it was read back.
+    /// Does nothing if there is only one.
+    ///
+    /// # Errors
+    /// See [`MergeError`].
+    pub fn merge(&mut self, created: Millis) -> Result<(), MergeError> {
+        let Some(checkpoint) = Checkpoint::new(&self.manifest, self.dir.clone())
+            .filter(|checkpoint| checkpoint.runs.len() > 1)
+        else {
+            return Ok(());
+        };
+        let (position, digest) = (checkpoint.position(), checkpoint.digest());
+        let mut run = self.create(RunKind::Base, position, digest, created)?;
+        let mut merge = checkpoint.load()?;
+        while let Some((key, value)) = merge.next_record()? {
+            run.push(key, Some(value))?;
+        }
+        let run = run.finish()?;
+        RunReader::open(&self.dir.join(run.header.file_name()))?.verify()?;
+        Ok(self.publish(&run)?)
+    }
+
+    /// Removes what the manifest does not name. A file that stays costs room, nothing else.
+    pub(crate) fn remove_unnamed(&self) -> Result<(), Fatal> {
+        let named: Vec<String> = self.manifest.runs.iter().map(file_name).collect();
+        let fatal = || Fatal::at("remove old runs", &self.dir);
+        for entry in fs::read_dir(&self.dir).map_err(fatal())? {
+            let entry = entry.map_err(fatal())?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_run = [".base", ".delta", ".tmp"].iter().any(|end| name.ends_with(end));
+            if is_run && !named.contains(&name) {
+                fs::remove_file(entry.path()).map_err(fatal())?;
+            }
+        }
+        Ok(())
+    }
+}

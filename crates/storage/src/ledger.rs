@@ -1,0 +1,205 @@
+//! The ledger: whose directory this is, and which runs make the checkpoint.
+//!
+//! sled keeps it, some kilobytes in all. sled fails open, its `flush` is not durable by itself,
+//! and a power cut can break it on every member at once. So each record carries its own checksum
+//! and sequence number, each flush is followed by an fsync of sled's file, it is opened under a
+//! guard, and what cannot be read is moved aside and written anew from the runs and the log.
+//!
+//! ```text
+//! record  0 4 crc        CRC-32 (IEEE) of the key, the sequence and the content
+//!         4 8 sequence   counted up with every write of any record
+//!        12   content
+//! ```
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use bytes::{Buf, BufMut};
+
+use crate::checkpoint::Manifest;
+use crate::dirs::sync_dir;
+use crate::recovery::LedgerFound;
+use crate::{Fatal, Identity};
+
+const KEY_IDENTITY: &str = "identity";
+const KEY_MANIFEST: &str = "manifest";
+const CACHE_BYTES: u64 = 4 << 20;
+const RECORD_HEADER_LEN: usize = 12;
+
+/// The open ledger. Every write is durable when it returns.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    db: sled::Db,
+    dir: PathBuf,
+    sequence: u64,
+}
+
+impl Ledger {
+    /// Opens what is in `dir`; what cannot be read is moved aside, kept, and begun anew.
+    pub(crate) fn open(dir: &Path) -> Result<(Self, LedgerFound), Fatal> {
+        match read(dir) {
+            Ok((db, found, sequence)) => {
+                let ledger = Self { db, dir: dir.to_path_buf(), sequence };
+                ledger.flush()?;
+                Ok((ledger, found))
+            }
+            Err(why) => {
+                let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
+                let (db, _, sequence) =
+                    read(dir).map_err(Fatal::at("begin the ledger anew", dir))?;
+                let ledger = Self { db, dir: dir.to_path_buf(), sequence };
+                ledger.flush()?;
+                Ok((ledger, LedgerFound::Unreadable { why, moved_to }))
+            }
+        }
+    }
+
+    /// Makes both records durable.
+    pub(crate) fn put(&mut self, identity: Identity, manifest: &Manifest) -> Result<(), Fatal> {
+        self.insert(KEY_IDENTITY, &identity.encode())?;
+        self.insert(KEY_MANIFEST, &manifest.encode())?;
+        self.flush()
+    }
+
+    fn insert(&mut self, key: &str, content: &[u8]) -> Result<(), Fatal> {
+        self.sequence += 1;
+        let record = encode(key, self.sequence, content);
+        self.db.insert(key, record).map_err(Fatal::at("write the ledger", &self.dir))?;
+        Ok(())
+    }
+
+    /// sled's flush leaves metadata and the disk's cache to somebody else: the fsync is ours.
+    fn flush(&self) -> Result<(), Fatal> {
+        self.db.flush().map_err(Fatal::at("flush the ledger", &self.dir))?;
+        File::open(self.dir.join("db"))
+            .and_then(|file| file.sync_all())
+            .and_then(|()| sync_dir(&self.dir))
+            .map_err(Fatal::at("sync the ledger", &self.dir))
+    }
+}
+
+/// A damaged database may panic in sled instead of being refused.
+fn read(dir: &Path) -> Result<(sled::Db, LedgerFound, u64), String> {
+    catch_unwind(AssertUnwindSafe(|| {
+        let db = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .open()
+            .map_err(|error| error.to_string())?;
+        let identity = get(&db, KEY_IDENTITY, Identity::decode)?;
+        let manifest = get(&db, KEY_MANIFEST, Manifest::decode)?;
+        let sequence = identity.iter().map(|(_, at)| *at).max();
+        let sequence = sequence.max(manifest.as_ref().map(|(_, at)| *at)).unwrap_or(0);
+        let found = match (identity, manifest) {
+            (None, None) => LedgerFound::Empty,
+            (Some((identity, _)), Some((manifest, _))) => LedgerFound::Read { identity, manifest },
+            _ => return Err("one of its two records is missing".into()),
+        };
+        Ok((db, found, sequence))
+    }))
+    .unwrap_or_else(|_| Err("sled panicked while it opened its files".into()))
+}
+
+fn get<T>(
+    db: &sled::Db,
+    key: &str,
+    decode_content: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<Option<(T, u64)>, String> {
+    let Some(record) = db.get(key).map_err(|error| error.to_string())? else { return Ok(None) };
+    let (sequence, content) =
+        decode(key, &record).ok_or_else(|| format!("the checksum of `{key}` does not hold"))?;
+    let content = decode_content(content).ok_or_else(|| format!("`{key}` is not readable"))?;
+    Ok(Some((content, sequence)))
+}
+
+fn encode(key: &str, sequence: u64, content: &[u8]) -> Vec<u8> {
+    let mut record = Vec::with_capacity(RECORD_HEADER_LEN + content.len());
+    record.put_u32_le(crc(key, sequence, content));
+    record.put_u64_le(sequence);
+    record.put_slice(content);
+    record
+}
+
+fn decode<'a>(key: &str, mut record: &'a [u8]) -> Option<(u64, &'a [u8])> {
+    if record.len() < RECORD_HEADER_LEN {
+        return None;
+    }
+    let (expected, sequence) = (record.get_u32_le(), record.get_u64_le());
+    (crc(key, sequence, record) == expected).then_some((sequence, record))
+}
+
+fn crc(key: &str, sequence: u64, content: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key.as_bytes());
+    crc.update(&sequence.to_le_bytes());
+    crc.update(content);
+    crc.finalize()
+}
+
+/// Renames the directory to the first free `ledger.unreadable-N` and makes an empty one.
+fn move_aside(dir: &Path) -> std::io::Result<PathBuf> {
+    let aside = (1_u32..)
+        .map(|n| dir.with_extension(format!("unreadable-{n}")))
+        .find(|path| !path.exists())
+        .ok_or_else(|| std::io::Error::other("no free name"))?;
+    fs::rename(dir, &aside)?;
+    fs::create_dir(dir)?;
+    sync_dir(dir.parent().unwrap_or(dir))?;
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use zooid_ids::{ClusterId, Incarnation, Millis, ServerId};
+
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            cluster: ClusterId(1),
+            server: ServerId(2),
+            incarnation: Incarnation(3),
+            created: Millis(4),
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut ledger, found) = Ledger::open(dir.path()).unwrap();
+        assert_eq!(found, LedgerFound::Empty);
+        ledger.put(identity(), &Manifest::default()).unwrap();
+        drop(ledger);
+        let (ledger, found) = Ledger::open(dir.path()).unwrap();
+        let manifest = Manifest::default();
+        assert_eq!(found, LedgerFound::Read { identity: identity(), manifest });
+        assert_eq!(ledger.sequence, 2);
+    }
+
+    #[test]
+    fn a_record_of_another_key_or_with_a_flipped_bit_is_none() {
+        let mut record = encode("identity", 7, b"content");
+        assert_eq!(decode("identity", &record), Some((7, b"content".as_slice())));
+        assert_eq!(decode("manifest", &record), None);
+        record[13] ^= 1;
+        assert_eq!(decode("identity", &record), None);
+        assert_eq!(decode("identity", b"short"), None);
+    }
+
+    #[test]
+    fn an_unreadable_ledger_is_kept_aside() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("ledger");
+        fs::create_dir(&dir).unwrap();
+        let (mut ledger, _) = Ledger::open(&dir).unwrap();
+        ledger.put(identity(), &Manifest::default()).unwrap();
+        drop(ledger);
+        let length = fs::metadata(dir.join("db")).unwrap().len() as usize;
+        fs::write(dir.join("db"), vec![0xa5; length]).unwrap();
+        fs::write(dir.join("conf"), b"not sled's").unwrap();
+        let (_, found) = Ledger::open(&dir).unwrap();
+        let LedgerFound::Unreadable { moved_to, .. } = found else { panic!("{found:?}") };
+        assert_eq!(fs::read(moved_to.join("conf")).unwrap(), b"not sled's");
+    }
+}

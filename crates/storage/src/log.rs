@@ -1,0 +1,355 @@
+//! The log: raft-engine behind the few operations that keep its promises.
+//!
+//! One region holds the records at dense indexes; the key-value space beside them holds the
+//! identity and the promise. Every write is one batch with one fsync: raft-engine checks only the
+//! last batch of a file at open, so that two batches under one fsync could leave a hole.
+//! raft-engine fails open (`precheck`), so what it gave back is checked by the chain (`scan`).
+
+mod scan;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
+use zooid_ids::{LogIndex, Millis};
+
+use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
+use crate::witness::Witness;
+use crate::{Config, Fatal, Identity, Promise};
+
+pub use scan::{Entries, ReadError};
+pub(crate) use scan::{log_found, record_at};
+
+/// The only region.
+const REGION: u64 = 1;
+/// A batch is one unit of loss and of reading back.
+const BATCH_ENTRIES_MAX: usize = 4096;
+const BATCH_BYTES_MAX: usize = 4 << 20;
+/// raft-engine counts the bytes of a batch in 31 bits.
+const PAYLOAD_BYTES_MAX: usize = 1 << 30;
+
+const KEY_IDENTITY: &[u8] = b"identity";
+const KEY_PROMISE: &[u8] = b"promise";
+const KEY_OPENED: &[u8] = b"opened";
+
+/// Tells raft-engine where the index of a record is.
+pub(crate) struct Records;
+
+impl MessageExt for Records {
+    type Entry = Record;
+
+    fn index(record: &Record) -> u64 {
+        record.index.0
+    }
+}
+
+/// What an append did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// The end of the log, durable.
+    pub position: LogPosition,
+    /// Batches written, each with its fsync; more than one only above the limits of a batch.
+    pub batches: u32,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Time in `write`.
+    pub write: Duration,
+    /// Time in `fdatasync`.
+    pub fsync: Duration,
+}
+
+/// The one writer of the log. All calls block; a failed one leaves nothing to count on.
+///
+/// Invariant: `base` ≤ `last`; the engine holds every index above `base` up to `last`, and behind
+/// `last` at most the mark of a truncation.
+pub struct LogWriter {
+    engine: Arc<Engine>,
+    witness: Witness,
+    dir: PathBuf,
+    identity: Identity,
+    promise: Promise,
+    /// The newest checkpoint: nothing at or before it is ever truncated.
+    base: LogPosition,
+    last: LogPosition,
+    keep_entries: u64,
+    half_full_bytes: u64,
+}
+
+impl std::fmt::Debug for LogWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogWriter").field("dir", &self.dir).field("last", &self.last).finish()
+    }
+}
+
+/// What a writer begins with, as recovery found it.
+pub(crate) struct Start {
+    pub(crate) identity: Identity,
+    pub(crate) promise: Promise,
+    pub(crate) base: LogPosition,
+    pub(crate) last: LogPosition,
+}
+
+impl LogWriter {
+    /// Makes the directory durable and writes one synced batch with the keys: only after that may
+    /// anybody be told how far the log reaches.
+    pub(crate) fn begin(
+        engine: Arc<Engine>,
+        witness: Witness,
+        config: &Config,
+        dir: &Path,
+        start: Start,
+    ) -> Result<Self, Fatal> {
+        let Start { identity, promise, base, last } = start;
+        let log = Self {
+            engine,
+            witness,
+            dir: dir.to_path_buf(),
+            identity,
+            promise,
+            base,
+            last,
+            keep_entries: config.keep_entries,
+            half_full_bytes: config.purge_threshold_bytes / 2,
+        };
+        crate::dirs::sync_dir_and_parent(dir)?;
+        let times_opened = opened_before(&log.engine) + 1;
+        let mut batch = log.batch_of_keys()?;
+        log.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
+        log.write(&mut batch, &mut Appended::default())?;
+        Ok(log)
+    }
+
+    /// Makes these entries durable, in this order, behind the last one; then tells the witness.
+    ///
+    /// # Panics
+    /// If an entry does not continue the log, or uses the kind that marks truncations.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown what reached the disk.
+    pub fn append(&mut self, entries: &[LogEntry]) -> Result<Appended, Fatal> {
+        let mut done = Appended { position: self.last, ..Appended::default() };
+        let mut rest = entries;
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(batch_len(rest));
+            self.append_batch(batch, &mut done)?;
+            rest = later;
+        }
+        Ok(done)
+    }
+
+    fn append_batch(&mut self, entries: &[LogEntry], done: &mut Appended) -> Result<(), Fatal> {
+        let mut records = Vec::with_capacity(entries.len());
+        let mut last = self.last;
+        for entry in entries {
+            self.check(entry, last);
+            let record = Record::after(last, entry.clone());
+            last = record.position();
+            records.push(record);
+        }
+        let mut batch = LogBatch::with_capacity(1);
+        batch
+            .add_entries::<Records>(REGION, &records)
+            .map_err(Fatal::at("add entries to the log", &self.dir))?;
+        self.write(&mut batch, done)?;
+        self.last = last;
+        done.position = last;
+        self.witness.reached(last)
+    }
+
+    fn check(&self, entry: &LogEntry, last: LogPosition) {
+        assert_ne!(entry.kind, KIND_TRUNCATION, "kind {KIND_TRUNCATION} is the log's own");
+        assert_eq!(entry.prev_zxid, last.zxid, "an entry that does not continue the log");
+        assert!(entry.zxid > last.zxid, "zxids of the log ascend: {} {}", last.zxid, entry.zxid);
+        assert!(entry.payload.len() <= PAYLOAD_BYTES_MAX, "an entry above every limit");
+    }
+
+    /// Makes a promise durable in the log and in the witness.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown whether the promise was kept.
+    pub fn put_promise(&mut self, promise: Promise) -> Result<(), Fatal> {
+        assert!(promise.epoch >= self.promise.epoch, "a promise is never taken back");
+        self.promise = promise;
+        let mut batch = self.batch_of_keys()?;
+        self.write(&mut batch, &mut Appended::default())?;
+        self.witness.promised(promise)
+    }
+
+    /// Cuts off everything behind `to`, which must be in the log or the checkpoint itself.
+    ///
+    /// raft-engine can only overwrite: a mark behind `to` drops the rest, and the next append
+    /// overwrites the mark. The witness goes down first, so that it never claims what was cut.
+    ///
+    /// # Panics
+    /// If `to` is before the checkpoint: what is committed is never cut.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown where the log ends; recovery finds out.
+    pub fn truncate(&mut self, to: LogIndex) -> Result<(), Fatal> {
+        assert!(to >= self.base.index, "cannot cut to {to}, the checkpoint is {}", self.base);
+        assert!(to <= self.last.index, "cannot cut to {to}, the log ends at {}", self.last);
+        if to == self.last.index {
+            return Ok(());
+        }
+        let target = self.position_of(to)?;
+        self.witness.lowered(target)?;
+        let mark = LogEntry {
+            zxid: target.zxid,
+            prev_zxid: target.zxid,
+            time: Millis(0),
+            kind: KIND_TRUNCATION,
+            payload: Bytes::new(),
+        };
+        let mut batch = LogBatch::with_capacity(1);
+        batch
+            .add_entries::<Records>(REGION, &[Record::after(target, mark)])
+            .map_err(Fatal::at("mark the end of the log", &self.dir))?;
+        self.write(&mut batch, &mut Appended::default())?;
+        self.last = target;
+        Ok(())
+    }
+
+    fn position_of(&self, index: LogIndex) -> Result<LogPosition, Fatal> {
+        if index == self.base.index {
+            return Ok(self.base);
+        }
+        let record =
+            record_at(&self.engine, index).map_err(Fatal::at("read the log", &self.dir))?;
+        Ok(record.position())
+    }
+
+    /// Forgets entries that `checkpoint`, durable in the manifest, makes unnecessary: all up to
+    /// it but the newest `keep_entries`, or all if the log is half full. The keys are written
+    /// anew in the same batch, because an old key would hold its old file back.
+    ///
+    /// # Errors
+    /// [`Fatal`], as every write.
+    pub fn compact(&mut self, checkpoint: LogPosition) -> Result<(), Fatal> {
+        assert!(checkpoint.index <= self.last.index, "a checkpoint of what is not durable");
+        assert!(checkpoint.index >= self.base.index, "checkpoints do not go back");
+        self.base = checkpoint;
+        let half_full = self.engine.get_used_size() as u64 > self.half_full_bytes;
+        let keep = if half_full { 1 } else { self.keep_entries.max(1) };
+        // The last entry always stays, so that a log that lost its files is told from one that
+        // was compacted.
+        let first = checkpoint.index.0.saturating_sub(keep - 1);
+        let mut batch = self.batch_of_keys()?;
+        batch.add_command(REGION, Command::Compact { index: first });
+        self.write(&mut batch, &mut Appended::default())?;
+        self.engine
+            .purge_expired_files()
+            .map_err(Fatal::at("remove old files of the log", &self.dir))?;
+        Ok(())
+    }
+
+    /// The end of the durable log.
+    #[must_use]
+    pub fn last(&self) -> LogPosition {
+        self.last
+    }
+
+    /// The oldest entry that can be read; `None` if there is none.
+    #[must_use]
+    pub fn first(&self) -> Option<LogIndex> {
+        let first = LogIndex(self.engine.first_index(REGION)?);
+        (first <= self.last.index).then_some(first)
+    }
+
+    /// The newest promise.
+    #[must_use]
+    pub fn promise(&self) -> Promise {
+        self.promise
+    }
+
+    /// Whose log this is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The entries from `from` to `to`, both included, read as they are asked for. To be read to
+    /// its end, or dropped, before the next [`compact`](Self::compact).
+    #[must_use]
+    pub fn entries(&self, from: LogIndex, to: LogIndex) -> Entries {
+        Entries::new(self.engine.clone(), from, to.min(self.last.index))
+    }
+
+    fn batch_of_keys(&self) -> Result<LogBatch, Fatal> {
+        let mut batch = LogBatch::with_capacity(4);
+        let mut promise = Vec::with_capacity(Promise::LEN);
+        self.promise.encode_to(&mut promise);
+        self.put(&mut batch, KEY_IDENTITY, self.identity.encode())?;
+        self.put(&mut batch, KEY_PROMISE, promise)?;
+        Ok(batch)
+    }
+
+    fn put(&self, batch: &mut LogBatch, key: &[u8], value: Vec<u8>) -> Result<(), Fatal> {
+        batch.put(REGION, key.to_vec(), value).map_err(Fatal::at("add a key to the log", &self.dir))
+    }
+
+    /// One batch, one fsync. raft-engine panics when the fsync fails: the process ends there.
+    fn write(&self, batch: &mut LogBatch, done: &mut Appended) -> Result<(), Fatal> {
+        let _earlier = raft_engine::take_perf_context();
+        let written =
+            self.engine.write(batch, true).map_err(Fatal::at("write the log", &self.dir))?;
+        let spent = raft_engine::take_perf_context();
+        done.batches += 1;
+        done.bytes += written as u64;
+        done.write += spent.log_write_duration;
+        done.fsync += spent.log_sync_duration;
+        Ok(())
+    }
+}
+
+/// How many of these entries make one batch; at least one.
+fn batch_len(entries: &[LogEntry]) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&LogEntry| {
+        bytes += HEADER_LEN + entry.payload.len();
+        bytes <= BATCH_BYTES_MAX
+    };
+    entries.iter().take(BATCH_ENTRIES_MAX).take_while(fits).count().max(1)
+}
+
+/// Opens raft-engine; a panic in it is an error like any other.
+pub(crate) fn open_engine(dir: &Path, config: &Config) -> Result<Arc<Engine>, String> {
+    let settings = raft_engine::Config {
+        dir: dir.to_string_lossy().into_owned(),
+        recovery_mode: RecoveryMode::TolerateTailCorruption,
+        recovery_threads: 2,
+        batch_compression_threshold: ReadableSize(0),
+        target_file_size: ReadableSize(config.log_file_bytes),
+        purge_threshold: ReadableSize(config.purge_threshold_bytes),
+        enable_log_recycle: true,
+        prefill_for_recycle: false,
+        ..raft_engine::Config::default()
+    };
+    match catch_unwind(AssertUnwindSafe(|| Engine::open(settings))) {
+        Ok(Ok(engine)) => Ok(Arc::new(engine)),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("raft-engine panicked while it opened its files".into()),
+    }
+}
+
+/// The index of the newest record; 0 if there is none.
+pub(crate) fn last_index(engine: &Engine) -> LogIndex {
+    LogIndex(engine.last_index(REGION).unwrap_or(0))
+}
+
+/// The identity in the log's key-value space.
+pub(crate) fn identity_in(engine: &Engine) -> Option<Identity> {
+    Identity::decode(&engine.get(REGION, KEY_IDENTITY)?)
+}
+
+/// The promise in the log's key-value space.
+pub(crate) fn promise_in(engine: &Engine) -> Option<Promise> {
+    Promise::decode(&engine.get(REGION, KEY_PROMISE)?)
+}
+
+fn opened_before(engine: &Engine) -> u64 {
+    let bytes = engine.get(REGION, KEY_OPENED).unwrap_or_default();
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}
