@@ -1,0 +1,274 @@
+//! The payload of an entry of the log: `proto/entry.proto`.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use prost::Message;
+use zooid_ids::{BootNonce, ClusterId, ConnectionId, Millis, ServerId, SessionId, Zxid};
+use zooid_model as model;
+use zooid_model::{Command, CreateKind, CreateMode, Identity, Origin, WriteOp};
+use zooid_zab::{Body, Config};
+
+use super::generated::entry as proto;
+use super::{ContractError, exactly, read_acl, write_acl};
+
+/// The kind of an entry, as it stands in the record's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A leader starts its epoch.
+    EpochStart = 1,
+    /// A command.
+    Command = 2,
+}
+
+/// An entry's kind and payload, for the log.
+#[must_use]
+pub fn write_body(body: &Body) -> (Kind, Bytes) {
+    match body {
+        Body::EpochStart(config) => (Kind::EpochStart, write_epoch_start(config)),
+        Body::Command(command) => (Kind::Command, command.clone()),
+    }
+}
+
+/// What kind and payload of a record of the log say.
+///
+/// # Errors
+/// If they are not what the contract says.
+pub fn read_body(kind: u8, payload: Bytes) -> Result<Body, ContractError> {
+    match kind {
+        1 => read_epoch_start(payload).map(Body::EpochStart),
+        2 => Ok(Body::Command(payload)),
+        _ => Err(ContractError::Unknown("the entry's kind")),
+    }
+}
+
+fn write_epoch_start(config: &Config) -> Bytes {
+    let ids = |voters: &BTreeSet<ServerId>| voters.iter().map(|id| id.0).collect();
+    let next_voters = config.next.as_ref().map(ids).unwrap_or_default();
+    proto::EpochStart { voters: ids(&config.voters), next_voters }.encode_to_vec().into()
+}
+
+fn read_epoch_start(payload: Bytes) -> Result<Config, ContractError> {
+    let start = proto::EpochStart::decode(payload)?;
+    let ids = |voters: Vec<u64>| voters.into_iter().map(ServerId).collect::<BTreeSet<_>>();
+    if start.voters.is_empty() {
+        return Err(ContractError::Unknown("the set of voters"));
+    }
+    let next = (!start.next_voters.is_empty()).then(|| ids(start.next_voters));
+    Ok(Config { voters: ids(start.voters), next })
+}
+
+/// A command's bytes.
+#[must_use]
+pub fn write_command(command: &Command) -> Bytes {
+    use proto::command::Command as P;
+    let command = match command {
+        Command::Form { cluster, secret } => P::Form(proto::Form {
+            cluster: Bytes::copy_from_slice(&cluster.0.to_be_bytes()),
+            secret: Bytes::copy_from_slice(secret),
+        }),
+        Command::CreateSession { session, owner, timeout } => {
+            P::CreateSession(proto::CreateSession {
+                session: session.0,
+                owner: Some(write_owner(owner)),
+                timeout_ms: timeout.0,
+            })
+        }
+        Command::Attach { session, owner, seen, timeout } => P::Attach(proto::Attach {
+            session: session.0,
+            owner: Some(write_owner(owner)),
+            seen: Some(write_owner(seen)),
+            timeout_ms: timeout.0,
+        }),
+        Command::CloseSession { session, by } => P::CloseSession(write_close(*session, by)),
+        Command::Write(write) => P::Write(write_write(write)),
+        Command::Collect { path, czxid, mzxid, pzxid } => P::Collect(proto::Collect {
+            path: path.clone(),
+            czxid: czxid.0,
+            mzxid: mzxid.0,
+            pzxid: pzxid.0,
+        }),
+    };
+    proto::Command { command: Some(command) }.encode_to_vec().into()
+}
+
+/// The command that these bytes are.
+///
+/// # Errors
+/// If they are not what the contract says.
+pub fn read_command(payload: Bytes) -> Result<Command, ContractError> {
+    use proto::command::Command as P;
+    let command = proto::Command::decode(payload)?.command;
+    Ok(match command.ok_or(ContractError::Unknown("the command"))? {
+        P::Form(form) => Command::Form {
+            cluster: ClusterId(u128::from_be_bytes(exactly(&form.cluster, "the cluster id")?)),
+            secret: exactly(&form.secret, "the cluster's secret")?,
+        },
+        P::CreateSession(create) => Command::CreateSession {
+            session: SessionId(create.session),
+            owner: read_owner(create.owner)?,
+            timeout: Millis(create.timeout_ms),
+        },
+        P::Attach(attach) => Command::Attach {
+            session: SessionId(attach.session),
+            owner: read_owner(attach.owner)?,
+            seen: read_owner(attach.seen)?,
+            timeout: Millis(attach.timeout_ms),
+        },
+        P::CloseSession(close) => read_close(close)?,
+        P::Write(write) => Command::Write(read_write(write)?),
+        P::Collect(collect) => Command::Collect {
+            path: collect.path,
+            czxid: Zxid(collect.czxid),
+            mzxid: Zxid(collect.mzxid),
+            pzxid: Zxid(collect.pzxid),
+        },
+    })
+}
+
+fn write_owner(owner: &model::Owner) -> proto::Owner {
+    proto::Owner { server: owner.server.0, boot: owner.boot.0, connection: owner.connection.0 }
+}
+
+fn read_owner(owner: Option<proto::Owner>) -> Result<model::Owner, ContractError> {
+    let owner = owner.ok_or(ContractError::Unknown("the owner"))?;
+    Ok(model::Owner {
+        server: ServerId(owner.server),
+        boot: BootNonce(owner.boot),
+        connection: ConnectionId(owner.connection),
+    })
+}
+
+fn write_close(session: SessionId, by: &Origin) -> proto::CloseSession {
+    let (owner, sequence) = match by {
+        Origin::Client { owner, sequence } => (Some(write_owner(owner)), *sequence),
+        Origin::Expiry => (None, 0),
+    };
+    proto::CloseSession { session: session.0, owner, sequence }
+}
+
+fn read_close(close: proto::CloseSession) -> Result<Command, ContractError> {
+    let by = match close.owner {
+        None => Origin::Expiry,
+        owner => Origin::Client { owner: read_owner(owner)?, sequence: close.sequence },
+    };
+    Ok(Command::CloseSession { session: SessionId(close.session), by })
+}
+
+fn write_write(write: &model::Write) -> proto::Write {
+    let turn = &write.turn;
+    let identity = |identity: &Identity| proto::Identity {
+        scheme: identity.scheme.as_ref().into(),
+        id: identity.id.as_ref().into(),
+    };
+    proto::Write {
+        turn: Some(proto::Turn {
+            session: turn.session.0,
+            owner: Some(write_owner(&turn.owner)),
+            sequence: turn.sequence,
+        }),
+        identities: write.identities.iter().map(identity).collect(),
+        enforce_quota: write.grants.enforce_quota,
+        extended_types: write.grants.extended_types,
+        op: Some(write_op(&write.op)),
+    }
+}
+
+fn read_write(write: proto::Write) -> Result<model::Write, ContractError> {
+    let turn = write.turn.ok_or(ContractError::Unknown("the turn"))?;
+    let identity = |identity: proto::Identity| Identity {
+        scheme: identity.scheme.into_boxed_str(),
+        id: identity.id.into_boxed_str(),
+    };
+    Ok(model::Write {
+        turn: model::Turn {
+            session: SessionId(turn.session),
+            owner: read_owner(turn.owner)?,
+            sequence: turn.sequence,
+        },
+        identities: write.identities.into_iter().map(identity).collect(),
+        grants: model::Grants {
+            enforce_quota: write.enforce_quota,
+            extended_types: write.extended_types,
+        },
+        op: read_op(write.op)?,
+    })
+}
+
+fn write_op(op: &WriteOp) -> proto::Op {
+    use proto::op::Op as P;
+    let op = match op {
+        WriteOp::Create(create) => P::Create(proto::Create {
+            opcode: opcode(create.kind),
+            path: create.path.clone(),
+            data: create.data.clone(),
+            acl: write_acl(&create.acl),
+            flags: create.mode.flags(),
+            ttl_ms: create.mode.ttl().unwrap_or_default().0,
+        }),
+        WriteOp::Delete { path, version } => {
+            P::Delete(proto::Delete { path: path.clone(), version: *version })
+        }
+        WriteOp::SetData { path, data, version } => {
+            P::SetData(proto::SetData { path: path.clone(), data: data.clone(), version: *version })
+        }
+        WriteOp::SetAcl { path, acl, version } => {
+            P::SetAcl(proto::SetAcl { path: path.clone(), acl: write_acl(acl), version: *version })
+        }
+        WriteOp::Check { path, version } => {
+            P::Check(proto::Check { path: path.clone(), version: *version })
+        }
+        WriteOp::Multi(ops) => P::Multi(proto::Multi { ops: ops.iter().map(write_op).collect() }),
+    };
+    proto::Op { op: Some(op) }
+}
+
+fn read_op(op: Option<proto::Op>) -> Result<WriteOp, ContractError> {
+    use proto::op::Op as P;
+    let op = op.and_then(|op| op.op).ok_or(ContractError::Unknown("the operation"))?;
+    Ok(match op {
+        P::Create(create) => WriteOp::Create(model::Create {
+            kind: create_kind(create.opcode)?,
+            path: create.path,
+            data: create.data,
+            acl: read_acl(create.acl),
+            mode: CreateMode::from_flags(create.flags, Millis(create.ttl_ms)),
+        }),
+        P::Delete(delete) => WriteOp::Delete { path: delete.path, version: delete.version },
+        P::SetData(set) => {
+            WriteOp::SetData { path: set.path, data: set.data, version: set.version }
+        }
+        P::SetAcl(set) => {
+            WriteOp::SetAcl { path: set.path, acl: read_acl(set.acl), version: set.version }
+        }
+        P::Check(check) => WriteOp::Check { path: check.path, version: check.version },
+        P::Multi(multi) => {
+            let ops = multi.ops.into_iter().map(|op| match read_op(Some(op))? {
+                WriteOp::Multi(_) => Err(ContractError::Unknown("a multi within a multi")),
+                op => Ok(op),
+            });
+            WriteOp::Multi(ops.collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+const fn opcode(kind: CreateKind) -> u32 {
+    match kind {
+        CreateKind::Create => 1,
+        CreateKind::Create2 => 15,
+        CreateKind::Container => 19,
+        CreateKind::Ttl => 21,
+    }
+}
+
+fn create_kind(opcode: u32) -> Result<CreateKind, ContractError> {
+    match opcode {
+        1 => Ok(CreateKind::Create),
+        15 => Ok(CreateKind::Create2),
+        19 => Ok(CreateKind::Container),
+        21 => Ok(CreateKind::Ttl),
+        _ => Err(ContractError::Unknown("the kind of create")),
+    }
+}

@@ -1,0 +1,13 @@
+//! The types made of `proto/`.
+
+#[expect(unreachable_pub, reason = "generated; the contract itself is documented")]
+pub(crate) mod entry {
+    //! `proto/entry.proto`.
+    include!(concat!(env!("OUT_DIR"), "/zooid.entry.v1.rs"));
+}
+
+#[expect(unreachable_pub, reason = "generated; the contract itself is documented")]
+pub(crate) mod checkpoint {
+    //! `proto/checkpoint.proto`.
+    include!(concat!(env!("OUT_DIR"), "/zooid.checkpoint.v1.rs"));
+}

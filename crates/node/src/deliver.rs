@@ -1,0 +1,220 @@
+//! What is agreed on is applied: the tree decides, watchers are told, then the one who asked.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use zooid_ids::{ConnectionId, Zxid};
+use zooid_model::{Change, Command, ErrorCode, Origin, Owner, Perms, Reply, WatchEvent, acl};
+use zooid_tree::{Outcome, Stamp};
+use zooid_wire::encode_event;
+use zooid_zab::{Body, Effect as Agreed, Entry, SyncTicket};
+
+use crate::connection::{Commanded, Waiting};
+use crate::contract::entry::read_command;
+use crate::node::unreadable;
+use crate::{Effect, Node, ToClient};
+
+impl Node {
+    /// Acts on what the agreement says, in its order; while the log is replayed, later.
+    pub(crate) fn act(&mut self, agreed: Vec<Agreed>) {
+        self.agreed.extend(agreed);
+        while self.replay_through.is_none() {
+            let Some(next) = self.agreed.pop_front() else { break };
+            match next {
+                Agreed::Promise { ticket, promise } => {
+                    self.effects.push(Effect::Promise { ticket, promise });
+                }
+                Agreed::Append { ticket, entries } => {
+                    self.effects.push(Effect::Append { ticket, entries });
+                }
+                Agreed::Replay { after, through } => {
+                    self.replay_through = Some(through);
+                    self.effects.push(Effect::Replay { after, through });
+                }
+                Agreed::Deliver(entry) => self.deliver(entry),
+                Agreed::Lead(epoch) => {
+                    self.lead();
+                    self.effects.push(Effect::Lead(epoch));
+                }
+                Agreed::Synced(ticket) => self.synced(ticket),
+            }
+        }
+    }
+
+    pub(crate) fn replay_entry(&mut self, entry: Entry) {
+        let through = self.replay_through.expect("nobody asked for the log");
+        assert!(entry.zxid <= through, "an entry beyond the replay");
+        let done = entry.zxid == through;
+        self.deliver(entry);
+        if done {
+            self.replay_through = None;
+            self.act(Vec::new());
+        }
+    }
+
+    /// A new leader hears of every session anew, and forms the ensemble if nobody has.
+    fn lead(&mut self) {
+        for (id, session) in self.tree.sessions() {
+            self.expiry.track(id, self.clock.now, session.timeout);
+        }
+        if self.tree.formation().is_none() {
+            let (cluster, secret) = self.settings.formation;
+            self.propose(&Command::Form { cluster, secret });
+        }
+    }
+
+    fn deliver(&mut self, entry: Entry) {
+        self.counters.entries_applied += 1;
+        self.since_checkpoint += 1;
+        match entry.body {
+            Body::EpochStart(_) => self.tree.advance(entry.zxid),
+            Body::Command(bytes) => {
+                let stamp = Stamp { zxid: entry.zxid, time: entry.time };
+                self.apply(stamp, bytes);
+            }
+        }
+    }
+
+    fn apply(&mut self, stamp: Stamp, bytes: Bytes) {
+        // Whoever cannot read the log must not go on as if the entry were not there.
+        let command = read_command(bytes)
+            .unwrap_or_else(|error| panic!("{}", unreadable(stamp.zxid, &error)));
+        let applied = self.tree.apply(stamp, &command);
+        self.counters.over_soft_quota += u64::from(applied.over_soft_quota);
+        self.fire(stamp.zxid, &applied.changes);
+        match command {
+            Command::Form { .. } => {}
+            Command::CreateSession { session, owner, timeout }
+            | Command::Attach { session, owner, timeout, .. } => {
+                let lives = self.tree.session(session).is_some_and(|s| s.owner == owner);
+                if lives {
+                    self.expiry.track(session, self.clock.now, timeout);
+                }
+                self.session_opened(owner, applied.outcome);
+            }
+            Command::CloseSession { session, by } => {
+                if self.tree.session(session).is_none() {
+                    self.expiry.remove(session);
+                }
+                self.session_closed(stamp.zxid, &by, applied.outcome);
+            }
+            Command::Write(write) => {
+                let turn = write.turn;
+                self.written(stamp.zxid, &turn.owner, turn.sequence, applied.outcome);
+            }
+            Command::Collect { .. } => {
+                self.counters.nodes_collected += u64::from(applied.outcome == Outcome::Collected);
+            }
+        }
+    }
+
+    /// Tells everybody who watches, and may read what they watch, before anybody is answered.
+    fn fire(&mut self, zxid: Zxid, changes: &[Change]) {
+        for change in changes {
+            let (connections, effects) = (&self.connections, &mut self.effects);
+            let mut encoded: Option<Bytes> = None;
+            let mut sent = 0;
+            self.watches.fire(change, &mut |id, kind| {
+                let identities = connections.get(&id).map_or(&[][..], |c| &c.identities);
+                if !acl::allows(&change.acl, identities, Perms::READ) {
+                    return;
+                }
+                let event = encoded.get_or_insert_with(|| {
+                    let path = change.path.clone();
+                    encode_event(&WatchEvent { kind, path, zxid: Some(zxid) })
+                });
+                sent += 1;
+                effects.push(Effect::Tell(id, ToClient::Event(event.clone())));
+            });
+            self.counters.events_sent += sent;
+        }
+    }
+
+    fn session_opened(&mut self, owner: Owner, outcome: Outcome) {
+        if let Outcome::Attached { previous } = outcome {
+            self.counters.sessions_reattached += 1;
+            if let Some(old) = self.own(&previous) {
+                self.close(old);
+            }
+        }
+        let Some(id) = self.own(&owner) else { return };
+        match outcome {
+            Outcome::SessionCreated | Outcome::Attached { .. } | Outcome::AlreadyOwner => {
+                self.welcome(id);
+            }
+            Outcome::NoSession => self.refuse_session(id),
+            // The id was taken, or the session moved on while this connection asked for it: the
+            // client comes again.
+            _ => self.close(id),
+        }
+    }
+
+    fn session_closed(&mut self, zxid: Zxid, by: &Origin, outcome: Outcome) {
+        let asked = match by {
+            Origin::Client { owner, sequence } => self.own(owner).map(|id| (id, *sequence)),
+            Origin::Expiry => None,
+        };
+        if let Outcome::SessionClosed { owner, .. } = outcome {
+            self.counters.sessions_expired += u64::from(*by == Origin::Expiry);
+            if let Some((id, sequence)) = asked {
+                self.finish(id, zxid, sequence, Ok(Reply::Empty));
+            }
+            if let Some(id) = self.own(&owner) {
+                self.close(id);
+            }
+        } else if let Some((id, _)) = asked {
+            self.close(id);
+        }
+    }
+
+    fn written(&mut self, zxid: Zxid, owner: &Owner, sequence: u64, outcome: Outcome) {
+        let Some(id) = self.own(owner) else { return };
+        match outcome {
+            Outcome::Decided(result) => {
+                let over_quota = matches!(result, Err(ErrorCode::QuotaExceeded));
+                self.counters.over_hard_quota += u64::from(over_quota);
+                self.finish(id, zxid, sequence, result);
+            }
+            Outcome::NotOwner { .. } => {
+                self.finish(id, zxid, sequence, Err(ErrorCode::SessionMoved));
+                self.close(id);
+            }
+            Outcome::NoSession => {
+                self.finish(id, zxid, sequence, Err(ErrorCode::SessionExpired));
+                self.close(id);
+            }
+            // The order of this connection is broken; the client must not be told a result.
+            _ => self.close(id),
+        }
+    }
+
+    /// Answers the oldest command of a connection, and all that waited for nothing else.
+    fn finish(
+        &mut self,
+        id: ConnectionId,
+        zxid: Zxid,
+        sequence: u64,
+        result: Result<Reply, ErrorCode>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|c| !c.closing) else { return };
+        let answer = |Commanded { xid }| Waiting::Answer { xid, zxid, result };
+        connection.queue.resolve(sequence, answer);
+        self.answer_waiting(id);
+    }
+
+    fn synced(&mut self, ticket: SyncTicket) {
+        let Some(id) = self.syncs.remove(&ticket) else { return };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.queue.confirm(ticket.0);
+            self.answer_waiting(id);
+        }
+    }
+
+    fn answer_waiting(&mut self, id: ConnectionId) {
+        while let Some(waiting) =
+            self.connections.get_mut(&id).filter(|c| !c.closing).and_then(|c| c.queue.release())
+        {
+            self.answer(id, waiting);
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The node's inputs, one function each, and the state they act on.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use zooid_ids::{ConnectionId, Instant, Millis, SessionId, Xid, Zxid};
+use zooid_model::{Command, ConnectRequest, Owner, Request};
+use zooid_session::{Expiry, SessionIds};
+use zooid_tree::{HandOver, Record, Tree};
+use zooid_watch::Watches;
+use zooid_zab::{Entry, Recovered, SyncTicket, Ticket, Zab};
+
+use crate::connection::Connection;
+use crate::contract::entry::write_command;
+use crate::{ConnectionView, Effect, Settings, ToClient};
+
+/// What time it is, for everything that happens until the next [`Node::turn`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// This server's own clock.
+    pub now: Instant,
+    /// The wall clock.
+    pub wall: Millis,
+}
+
+/// What happened so far, for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each counts what its name says")]
+pub struct Counters {
+    pub entries_applied: u64,
+    pub events_sent: u64,
+    pub sessions_expired: u64,
+    pub sessions_reattached: u64,
+    pub nodes_collected: u64,
+    pub auth_failures: u64,
+    pub over_soft_quota: u64,
+    pub over_hard_quota: u64,
+    pub unknown_requests: u64,
+    pub malformed_requests: u64,
+    pub refused_over_limit: u64,
+    pub clients_ahead: u64,
+}
+
+/// One server.
+pub struct Node {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    pub(crate) zab: Zab,
+    /// What the agreement said and is not acted on: not empty only while the log is replayed.
+    pub(crate) agreed: VecDeque<zooid_zab::Effect>,
+    /// The last entry of the log that is being replayed.
+    pub(crate) replay_through: Option<Zxid>,
+    pub(crate) tree: Tree,
+    pub(crate) watches: Watches,
+    pub(crate) connections: BTreeMap<ConnectionId, Connection>,
+    pub(crate) session_ids: SessionIds,
+    pub(crate) expiry: Expiry,
+    /// Who asked for a sync.
+    pub(crate) syncs: BTreeMap<SyncTicket, ConnectionId>,
+    pub(crate) last_sync: SyncTicket,
+    pub(crate) next_collect: Instant,
+    /// Entries applied since the last checkpoint was begun.
+    pub(crate) since_checkpoint: u64,
+    pub(crate) counters: Counters,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Node {
+    /// A node with the state of the newest checkpoint, and what recovery found beyond it.
+    #[must_use]
+    pub fn start(
+        settings: Settings,
+        clock: Clock,
+        tree: Tree,
+        config: zooid_zab::Config,
+        recovered: Recovered,
+    ) -> Self {
+        let mut agreed = Vec::new();
+        let zab = Zab::start(settings.member, config, Default::default(), recovered, &mut agreed);
+        let mut node = Self {
+            zab,
+            agreed: VecDeque::new(),
+            replay_through: None,
+            tree,
+            watches: Watches::new(settings.hash_key),
+            connections: BTreeMap::new(),
+            session_ids: SessionIds::new(settings.member.id, settings.session_id_key),
+            expiry: Expiry::new(settings.tick),
+            syncs: BTreeMap::new(),
+            last_sync: SyncTicket::default(),
+            next_collect: clock.now + settings.collect_interval,
+            since_checkpoint: 0,
+            counters: Counters::default(),
+            effects: Vec::new(),
+            settings,
+            clock,
+        };
+        node.act(agreed);
+        node
+    }
+
+    /// Begins a turn: all that follows happens at this time.
+    pub fn turn(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// A client has connected from `address` (as the scheme `ip` writes it).
+    pub fn open(&mut self, connection: ConnectionId, address: &str, request: &ConnectRequest) {
+        self.shake_hands(connection, address, request);
+    }
+
+    /// A client asks something.
+    pub fn request(&mut self, connection: ConnectionId, xid: Xid, request: Request) {
+        self.take_request(connection, xid, request);
+    }
+
+    /// A connection has ended; its session has not.
+    pub fn gone(&mut self, connection: ConnectionId) {
+        self.connections.remove(&connection);
+        self.watches.drop_connection(connection);
+        self.syncs.retain(|_, asker| *asker != connection);
+    }
+
+    /// The disk has synced what was handed out under this ticket.
+    pub fn durable(&mut self, ticket: Ticket) {
+        let mut agreed = Vec::new();
+        self.zab.durable(ticket, &mut agreed);
+        self.act(agreed);
+    }
+
+    /// An entry of the log that [`Effect::Replay`] asked for; in order, each once.
+    pub fn replay(&mut self, entry: Entry) {
+        self.replay_entry(entry);
+    }
+
+    /// Time has passed: sessions may have expired, nodes may have to be collected.
+    pub fn tick(&mut self) {
+        self.expire_sessions();
+        self.collect_nodes();
+    }
+
+    /// Ends a turn: what was proposed in it goes to the disk. Gives everything that is to be done.
+    pub fn flush(&mut self) -> Vec<Effect> {
+        let mut agreed = Vec::new();
+        self.zab.flush(self.clock.wall, &mut agreed);
+        self.act(agreed);
+        core::mem::take(&mut self.effects)
+    }
+
+    /// True once clients can be served.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.is_leading() && self.tree.formation().is_some()
+    }
+
+    pub(crate) fn is_leading(&self) -> bool {
+        self.zab.is_broadcasting() && self.replay_through.is_none()
+    }
+
+    /// True when it is time for a checkpoint and none is being taken.
+    #[must_use]
+    pub fn wants_checkpoint(&self) -> bool {
+        let due = self.since_checkpoint >= self.settings.checkpoint_entries
+            || self.tree.changed_bytes() >= self.settings.checkpoint_bytes;
+        due && self.is_serving() && !self.tree.is_handing_over()
+    }
+
+    /// Begins a checkpoint of the state as it is now.
+    pub fn begin_checkpoint(&mut self) -> HandOver {
+        self.since_checkpoint = 0;
+        self.tree.hand_over()
+    }
+
+    /// The next records of the checkpoint that was begun; fewer than `limit` only at its end.
+    pub fn harvest(&mut self, limit: usize) -> Vec<Record> {
+        self.tree.harvest(limit)
+    }
+
+    /// The checkpoint is durable, or has failed and its changes join the next.
+    pub fn end_checkpoint(&mut self, durable: bool) {
+        if durable { self.tree.complete_run() } else { self.tree.abandon_run() }
+    }
+
+    /// The replicated state, for those who look.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The watches, for those who look.
+    #[must_use]
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Entries that are proposed and not committed.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.zab.outstanding()
+    }
+
+    /// The connections, by their numbers.
+    pub fn connections(&self) -> impl Iterator<Item = ConnectionView> {
+        self.connections.iter().map(|(id, connection)| ConnectionView {
+            connection: *id,
+            session: connection.session,
+            timeout: connection.timeout,
+        })
+    }
+
+    /// When each session would expire, in order: what `dump` lists.
+    pub fn expiries(&self) -> impl Iterator<Item = (Instant, SessionId)> {
+        self.expiry.iter()
+    }
+
+    /// Stops the process if the state contradicts itself; slow, for tests.
+    ///
+    /// # Panics
+    /// On a contradiction.
+    pub fn check_invariants(&self) {
+        self.zab.check_invariants();
+        self.tree.check_invariants();
+        self.watches.check_invariants();
+        self.expiry.check_invariants();
+        assert!(self.agreed.is_empty() || self.replay_through.is_some());
+    }
+
+    pub(crate) fn owner(&self, connection: ConnectionId) -> Owner {
+        Owner { server: self.settings.member.id, boot: self.settings.boot, connection }
+    }
+
+    /// The connection of this process that an owner names.
+    pub(crate) fn own(&self, owner: &Owner) -> Option<ConnectionId> {
+        (*owner == self.owner(owner.connection)).then_some(owner.connection)
+    }
+
+    pub(crate) fn propose(&mut self, command: &Command) {
+        self.zab.propose(self.clock.wall, write_command(command));
+    }
+
+    pub(crate) fn tell(&mut self, connection: ConnectionId, what: ToClient) {
+        self.effects.push(Effect::Tell(connection, what));
+    }
+
+    /// Ends a connection: it is told nothing more and hears of no change.
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if !core::mem::replace(&mut connection.closing, true) {
+            self.watches.drop_connection(id);
+            self.tell(id, ToClient::Close);
+        }
+    }
+}
+
+/// What a log that cannot be applied is: the end of this process, with a sentence.
+pub(crate) fn unreadable(zxid: Zxid, why: &dyn core::fmt::Display) -> String {
+    alloc::format!("entry {zxid} of the log cannot be read: {why}")
+}
