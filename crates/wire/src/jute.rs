@@ -96,8 +96,8 @@ impl Reader {
     }
 
     /// A list of entries of at least `least` bytes each, of which the first `limit` are kept and
-    /// the others only read. None at all (-1) is an empty one. Room is made for no more entries
-    /// than the bytes that are left can hold, whatever their count.
+    /// the others only read; `None` where its count is -1. Room is made for no more entries than
+    /// the bytes that are left can hold, whatever their count.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl Reader {
         least: usize,
         limit: usize,
         mut read: impl FnMut(&mut Self) -> Result<T, WireError>,
-    ) -> Result<Vec<T>, WireError> {
-        let count = self.length()?.unwrap_or(0);
+    ) -> Result<Option<Vec<T>>, WireError> {
+        let Some(count) = self.length()? else { return Ok(None) };
         let mut list = Vec::with_capacity(count.min(limit).min(self.left.len() / least));
         for _ in 0..count {
             let entry = read(self)?;
@@ -116,7 +116,7 @@ impl Reader {
                 list.push(entry);
             }
         }
-        Ok(list)
+        Ok(Some(list))
     }
 
     /// The length of a buffer or string, or the count of a list; `None` is -1.

@@ -56,11 +56,13 @@ pub(crate) fn put_acl(out: &mut BytesMut, acl: &[Acl]) {
     }
 }
 
-/// One entry more than the limit is kept, so that who checks the limit sees that it was passed.
+/// One that is missing is empty. One entry more than the limit is kept, so that who checks the limit
+/// sees that it was passed.
 pub(crate) fn read_acl(reader: &mut Reader) -> Result<Vec<Acl>, WireError> {
-    reader.list(ACL_BYTES_MIN, ACL_ENTRIES + 1, |reader| {
+    let acl = reader.list(ACL_BYTES_MIN, ACL_ENTRIES + 1, |reader| {
         Ok(Acl { perms: Perms::from_bits(reader.i32()?), id: read_identity(reader)? })
-    })
+    })?;
+    Ok(acl.unwrap_or_default())
 }
 
 pub(crate) fn acl_bytes(acl: &[Acl]) -> usize {

@@ -2,13 +2,14 @@
 //!
 //! Rules that ZooKeeper 3.9 has and that show in the answers:
 //! - bytes behind the last field are not looked at;
-//! - a flag is true unless it is 0, a list that is missing (-1) is empty, data may be missing;
+//! - a flag is true unless it is 0; data may be missing (-1), an ACL too, which is then empty;
 //! - `check` alone is no operation (`Unimplemented`), and neither are the numbers that only
 //!   servers use;
 //! - `setWatches` goes by its number, whatever its xid.
 //!
-//! Stricter than ZooKeeper: text that is not UTF-8 (which Java would silently mend to another path)
-//! and counts below -1 make a body [`Request::Malformed`].
+//! Stricter than ZooKeeper: text that is not UTF-8 (which Java would silently mend to another path),
+//! counts below -1 and a `sync` without a path make a body [`Request::Malformed`], and
+//! `deleteContainer`, by which any client may delete any node there, is no operation.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -153,7 +154,8 @@ fn read_set_watches(reader: &mut Reader, all: bool) -> Result<Box<SetWatches>, W
 }
 
 fn read_paths(reader: &mut Reader) -> Result<Vec<String>, WireError> {
-    reader.list(STRING_BYTES_MIN, WATCHES_PER_CONNECTION + 1, Reader::string)
+    let paths = reader.list(STRING_BYTES_MIN, WATCHES_PER_CONNECTION + 1, Reader::string)?;
+    paths.ok_or(WireError::Missing)
 }
 
 fn string_or_empty(reader: &mut Reader) -> Result<String, WireError> {

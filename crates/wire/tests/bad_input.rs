@@ -162,6 +162,10 @@ fn what_may_be_missing() {
 
 #[test]
 fn counts() {
+    is_malformed(opcode::SET_WATCHES2, |out| {
+        out.put_i64(0);
+        out.put_bytes(0xff, 5 * 4);
+    });
     for count in [-2, i32::MIN, i32::MAX, 1_000_000, 1] {
         is_malformed(opcode::SET_WATCHES, |out| {
             out.put_i64(0);

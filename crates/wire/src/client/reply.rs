@@ -105,7 +105,8 @@ fn read_body(opcode: i32, reader: &mut Reader) -> Result<Reply, WireError> {
             Reply::WatchAdded
         }
         opcode::WHO_AM_I => {
-            Reply::Identities(reader.list(IDENTITY_BYTES_MIN, usize::MAX, read_identity)?)
+            let identities = reader.list(IDENTITY_BYTES_MIN, usize::MAX, read_identity)?;
+            Reply::Identities(identities.ok_or(WireError::Missing)?)
         }
         _ => Reply::Empty,
     })
@@ -168,9 +169,10 @@ fn read_code(reader: &mut Reader) -> Result<Result<(), ErrorCode>, WireError> {
 
 fn read_names(reader: &mut Reader) -> Result<Names, WireError> {
     let mut names = Names::default();
-    reader.list(STRING_BYTES_MIN, 0, |reader| {
+    let mut read_name = |reader: &mut Reader| {
         reader.text(|name| name.map(|name| names.push(name)))?.ok_or(WireError::Missing)
-    })?;
+    };
+    reader.list(STRING_BYTES_MIN, 0, &mut read_name)?.ok_or(WireError::Missing)?;
     Ok(names)
 }
 
