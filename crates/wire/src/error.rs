@@ -16,8 +16,8 @@ pub enum WireError {
     /// A length or a count below -1 (-1 stands for none at all).
     #[error("{0} is no length")]
     Length(i32),
-    /// Nothing at all where the operation cannot do without.
-    #[error("a string is missing")]
+    /// A string, list or password that is not there at all (-1) where the message cannot do without.
+    #[error("what cannot be left out is missing")]
     Missing,
     /// A string that is not UTF-8.
     #[error("a string is not UTF-8")]
