@@ -6,6 +6,7 @@ stay free of contradictions (`journal.py`) and no znode may point to a file that
 """
 
 import re
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ GONE_SECONDS = 20
 # A client pings every third of its timeout: when it dies, its session has at least two thirds left.
 EARLIEST_EXPIRY_SECONDS = SESSION_SECONDS * 2 / 3 - 1
 LATEST_EXPIRY_SECONDS = SESSION_SECONDS + 10
+# After a completed checkpoint, so that outages fall on different phases of the next one.
+PAUSES_SECONDS = (0, 0.35, 0.7)
 # What stands below a cluster's znode while it has JobManagers and no job.
 WITHOUT_JOB = re.compile(
     r"applications|execution-plans|jobs|leader|leader/latch|leader/latch/_c_[0-9a-f-]{36}-latch-\d{10}"
@@ -131,7 +134,8 @@ def replace_leader(setting: Setting, end_process: Callable[[str], None]) -> Gene
 
 def restart_server_thrice(setting: Setting) -> Iterator[str]:
     starts = setting.cluster.journal.starts()
-    for _ in range(3):
+    for pause in PAUSES_SECONDS:
+        time.sleep(pause)
         yield from restart_server(setting)
     restarts = setting.cluster.journal.starts() - starts
     assert restarts == 0, f"the job was restarted {restarts} times although all sessions outlived the server's restarts"
