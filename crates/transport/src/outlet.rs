@@ -119,25 +119,35 @@ impl Link {
     }
 
     fn send(&self, messages: impl IntoIterator<Item = Outgoing>) {
-        let now = Instant::now();
         let mut state = self.state();
         let unanswered_before = state.unanswered.len();
-        for message in messages {
-            if state.phase >= Phase::Flushing {
-                break;
-            }
-            self.accept(&mut state, &message, now);
-            state.queue.push(message);
-        }
+        let kept_up = self.queue(&mut state, messages);
         let answered = unanswered_before - state.unanswered.len();
+        if !kept_up {
+            self.give_up_on_slow_client(&mut state);
+        }
         if state.phase == Phase::Draining && state.unanswered.is_empty() {
             state.phase = Phase::Flushing;
         }
-        if state.phase < Phase::Flushing && state.weight > self.clients.settings.outbox_bytes {
-            self.give_up_on_slow_client(&mut state);
-        }
         self.wake(state);
         self.clients.outstanding.free(answered);
+    }
+
+    /// Queues messages; false once too much waits already. One message more than the limit is let
+    /// through, so that no single answer is too long.
+    fn queue(&self, state: &mut State, messages: impl IntoIterator<Item = Outgoing>) -> bool {
+        let now = Instant::now();
+        for message in messages {
+            if state.phase >= Phase::Flushing {
+                return true;
+            }
+            if state.weight > self.clients.settings.outbox_bytes {
+                return false;
+            }
+            self.accept(state, &message, now);
+            state.queue.push(message);
+        }
+        true
     }
 
     /// Notes what a message means for the connection.

@@ -1,4 +1,5 @@
 //! Connections over real sockets, against a loop that answers like a parrot.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
@@ -473,6 +474,9 @@ fn a_client_that_does_not_read_is_disconnected() {
     let (mut deaf, mut other) = (server.connect(), server.connect());
     let outlet = server.parrot.outlets.lock().unwrap()[&ConnectionId(1)].clone();
     let event = Bytes::from(vec![0; 1 << 20]);
+    server.parrot.holds.store(true, Ordering::Relaxed);
+    deaf.send(&[get_data(1, "/a"), get_data(2, "/b")].concat());
+    eventually("held", || server.clients.outstanding_requests() == 2);
     for _ in 0..100 {
         outlet.send([Outgoing::Event(event.clone())]);
     }
@@ -483,6 +487,8 @@ fn a_client_that_does_not_read_is_disconnected() {
     let mut read = 0;
     while let Ok(1..) = deaf.stream.read(&mut bytes).inspect(|count| read += count) {}
     assert!(read < 60 << 20, "{read} bytes came through");
+    assert_eq!(server.clients.outstanding_requests(), 0);
+    server.parrot.release();
     other.send(&get_data(1, "/a"));
     assert_eq!(other.answer().unwrap().xid, Xid(1));
 }
