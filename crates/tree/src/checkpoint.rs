@@ -403,9 +403,9 @@ impl Tree {
         let node = self.nodes.get(id);
         Record::Znode {
             path: self.path_of(id).into(),
-            data: node.data.clone(),
+            data: node.shared_data(),
             acl: self.acls.get(node.acl).clone(),
-            stat: node.stat,
+            stat: node.persisted(),
         }
     }
 }

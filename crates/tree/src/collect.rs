@@ -23,9 +23,13 @@ pub(crate) enum Due {
 
 /// When a node may be collected, if it is one that ever is.
 pub(crate) fn due(node: &Node) -> Option<Due> {
-    let stat = &node.stat;
-    match stat.owner() {
-        EphemeralOwner::Container | EphemeralOwner::Ttl(_) if node.children.is_some() => None,
+    let owner = node.owner();
+    if matches!(owner, EphemeralOwner::None | EphemeralOwner::Session(_)) || node.child_count() > 0
+    {
+        return None;
+    }
+    let stat = node.persisted();
+    match owner {
         EphemeralOwner::Container if stat.creates != 0 => Some(Due::Now),
         EphemeralOwner::Container => Some(Due::NeverUsed(stat.mtime)),
         EphemeralOwner::Ttl(ttl) if ttl.0 > 0 => {
@@ -53,7 +57,7 @@ impl Tree {
             })
             .take(limit)
             .map(|(_, id)| {
-                let stat = &self.nodes.get(*id).stat;
+                let stat = self.nodes.get(*id).persisted();
                 let (czxid, mzxid, pzxid) = (stat.czxid, stat.mzxid, stat.pzxid);
                 Command::Collect { path: self.path_of(*id), czxid, mzxid, pzxid }
             })
@@ -64,9 +68,9 @@ impl Tree {
     pub(crate) fn collect(&mut self, stamp: Stamp, path: &str, seen: [Zxid; 3]) -> Applied {
         let found = self.locate(path).filter(|id| {
             let node = self.nodes.get(*id);
-            let stat = &node.stat;
+            let stat = node.persisted();
             [stat.czxid, stat.mzxid, stat.pzxid] == seen
-                && node.children.is_none()
+                && node.child_count() == 0
                 && matches!(stat.owner(), EphemeralOwner::Container | EphemeralOwner::Ttl(_))
         });
         let Some(id) = found else { return Applied::nothing(Outcome::NotCollected) };

@@ -25,9 +25,9 @@ pub(crate) fn of_path_and_data(path: &str, data: Option<&[u8]>) -> Option<u32> {
 
 /// What a node adds to the digest.
 pub(crate) fn of_node(node: &Node) -> u64 {
-    node.checksum.map_or(0, |start| {
+    node.checksum().map_or(0, |start| {
         let mut crc = Hasher::new_with_initial(start);
-        crc.update(&of_stat(&node.stat));
+        crc.update(&of_stat(&node.persisted()));
         crc.finalize().into()
     })
 }

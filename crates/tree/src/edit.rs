@@ -6,13 +6,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use zooid_model::Acl;
 
 use crate::acls::AclId;
 use crate::arena::NodeId;
 use crate::collect::Due;
-use crate::node::{Child, Children, NameHash, Node, PersistedStat};
+use crate::node::{Child, Children, Content, NameHash, Node, PersistedStat};
 use crate::quota::Usage;
 use crate::tree::Tree;
 use crate::{collect, digest};
@@ -26,7 +25,7 @@ pub(crate) enum Undo {
     /// The stat was this.
     Stat(NodeId, PersistedStat),
     /// Data and checksum were these.
-    Data(NodeId, Option<Bytes>, Option<u32>),
+    Content(NodeId, Content),
     /// The ACL was this; its use is kept until the command ends.
     Acl(NodeId, AclId),
     /// The use of a quota was this.
@@ -43,7 +42,7 @@ impl Tree {
                     self.nodes.release(id);
                 }
                 Undo::Acl(_, acl) => self.acls.release(acl),
-                Undo::Inserted(_) | Undo::Stat(..) | Undo::Data(..) | Undo::Usage(..) => {}
+                Undo::Inserted(_) | Undo::Stat(..) | Undo::Content(..) | Undo::Usage(..) => {}
             }
         }
     }
@@ -70,8 +69,8 @@ impl Tree {
                 self.put_in(id, node, &path);
                 self.unmark_gone(id, &path);
             }
-            Undo::Stat(id, stat) => self.edit(id, |node| node.stat = stat),
-            Undo::Data(id, data, checksum) => self.replace_data(id, data, checksum),
+            Undo::Stat(id, stat) => self.edit(id, |node| node.set_persisted(stat)),
+            Undo::Content(id, content) => self.replace_content(id, content),
             Undo::Acl(id, acl) => {
                 let undone = core::mem::replace(&mut self.nodes.get_mut(id).acl, acl);
                 self.acls.release(undone);
@@ -97,16 +96,14 @@ impl Tree {
 
     /// Replaces a node's stat.
     pub(crate) fn set_stat_of(&mut self, id: NodeId, stat: PersistedStat) {
-        self.undo.push(Undo::Stat(id, self.nodes.get(id).stat));
-        self.edit(id, |node| node.stat = stat);
+        self.undo.push(Undo::Stat(id, self.nodes.get(id).persisted()));
+        self.edit(id, |node| node.set_persisted(stat));
     }
 
     /// Replaces a node's data; its stat is another step.
-    pub(crate) fn set_data_of(&mut self, id: NodeId, path: &str, data: Option<Bytes>) {
-        let node = self.nodes.get(id);
-        self.undo.push(Undo::Data(id, node.data.clone(), node.checksum));
-        let checksum = digest::of_path_and_data(path, data.as_deref());
-        self.replace_data(id, data, checksum);
+    pub(crate) fn set_data_of(&mut self, id: NodeId, path: &str, data: Option<&[u8]>) {
+        self.undo.push(Undo::Content(id, self.nodes.get(id).content()));
+        self.replace_content(id, Content::new(path, data));
     }
 
     /// Replaces a node's ACL; its stat is another step.
@@ -131,12 +128,9 @@ impl Tree {
         };
     }
 
-    fn replace_data(&mut self, id: NodeId, data: Option<Bytes>, checksum: Option<u32>) {
+    fn replace_content(&mut self, id: NodeId, content: Content) {
         let before = self.nodes.get(id).data_len() as u64;
-        self.edit(id, |node| {
-            node.data = data;
-            node.checksum = checksum;
-        });
+        self.edit(id, |node| node.set_content(content));
         let after = self.nodes.get(id).data_len() as u64;
         self.data_size = self.data_size - before + after;
         self.changes.resized(before, after);
@@ -158,7 +152,7 @@ impl Tree {
         self.data_size += size_of_node(path, &node);
         self.digest = self.digest.wrapping_add(digest::of_node(&node));
         let due = collect::due(&node);
-        if let Some(session) = node.stat.session() {
+        if let Some(session) = node.session() {
             self.ephemerals += 1;
             if let Some(held) = self.sessions.get_mut(&session) {
                 held.ephemerals.insert(id);
@@ -187,7 +181,7 @@ impl Tree {
         });
         self.replace_due(id, due, None);
         let node = self.nodes.take(id);
-        if let Some(session) = node.stat.session() {
+        if let Some(session) = node.session() {
             self.ephemerals -= 1;
             if let Some(held) = self.sessions.get_mut(&session) {
                 held.ephemerals.remove(&id);
@@ -201,9 +195,7 @@ impl Tree {
     fn edit_children(&mut self, id: NodeId, change: impl FnOnce(&mut Children)) {
         let node = self.nodes.get_mut(id);
         let due = collect::due(node);
-        let mut children = node.children.take().unwrap_or_default();
-        change(&mut children);
-        node.children = (!children.is_empty()).then_some(children);
+        node.edit_children(change);
         let due_after = collect::due(node);
         self.replace_due(id, due, due_after);
     }
@@ -231,12 +223,8 @@ impl Tree {
 
     /// The child with this name.
     pub(crate) fn child(&self, parent: NodeId, name: &str) -> Option<NodeId> {
-        let children = self.nodes.get(parent).children.as_ref()?;
-        let wanted = NameHash::new(name);
-        let child = children.find(wanted.spread(), |child| {
-            child.may_be(wanted) && self.nodes.get(child.id).name.as_bytes() == name.as_bytes()
-        });
-        child.map(|child| child.id)
+        let is_it = |id| self.nodes.get(id).name.as_bytes() == name.as_bytes();
+        self.nodes.get(parent).find_child(NameHash::new(name), is_it)
     }
 
     /// The path of a node.

@@ -31,8 +31,8 @@ impl Tree {
         for (id, node) in self.nodes.iter() {
             let path = self.path_of(id);
             assert_eq!(self.locate(&path), Some(id), "{path} leads to its node");
-            let checksum = digest::of_path_and_data(&path, node.data.as_deref());
-            assert_eq!(node.checksum, checksum, "checksum of {path}");
+            let checksum = digest::of_path_and_data(&path, node.data());
+            assert_eq!(node.checksum(), checksum, "checksum of {path}");
             sum = sum.wrapping_add(digest::of_node(node));
             size += size_of_node(&path, node);
             due.extend(collect::due(node).map(|due| (due, id)));
@@ -46,10 +46,8 @@ impl Tree {
     }
 
     fn check_children(&self, id: NodeId, node: &Node) {
-        let Some(children) = &node.children else { return };
-        assert!(!children.is_empty(), "no table without children");
-        assert!(node.stat.session().is_none(), "an ephemeral has no children");
-        for child in children.iter() {
+        for child in node.children() {
+            assert!(node.session().is_none(), "an ephemeral has no children");
             let below = self.nodes.get(child.id);
             assert_eq!(below.parent, id, "a child knows its parent");
             assert_eq!(Child::new(child.id, below.name.as_str()).hash(), child.hash());
@@ -68,7 +66,7 @@ impl Tree {
         let found: BTreeSet<_> = self
             .nodes
             .iter()
-            .filter_map(|(id, node)| node.stat.session().map(|session| (session, id)))
+            .filter_map(|(id, node)| node.session().map(|session| (session, id)))
             .collect();
         let indexed: BTreeSet<_> = self
             .sessions

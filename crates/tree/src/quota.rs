@@ -9,7 +9,6 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use zooid_model::{ErrorCode, Grants, path};
 
 use crate::arena::NodeId;
@@ -86,7 +85,7 @@ impl Tree {
         if self.child(limits_node.parent, STATS).is_none() {
             return Ok(false);
         }
-        let limits = Limits::parse(limits_node.data.as_deref().unwrap_or_default());
+        let limits = Limits::parse(limits_node.data().unwrap_or_default());
         let used = self.quotas[&limits_id];
         let over_count =
             count != 0 && check_limit(used.count + count, limits.count, limits.count_hard)?;
@@ -147,7 +146,7 @@ impl Tree {
         let mut waiting = alloc::vec![root];
         while let Some(id) = waiting.pop() {
             let node = self.nodes.get(id);
-            waiting.extend(node.children.iter().flat_map(|table| table.iter()).map(|at| at.id));
+            waiting.extend(node.children().map(|child| child.id));
             if node.name.as_str() == LIMITS {
                 let path = self.path_of(id);
                 if let Some((target, LIMITS)) = quota_of(&path) {
@@ -193,7 +192,7 @@ impl Tree {
             let node = self.nodes.get(id);
             used.count += 1;
             used.bytes += node.data_len() as i64;
-            waiting.extend(node.children.iter().flat_map(|table| table.iter()).map(|at| at.id));
+            waiting.extend(node.children().map(|child| child.id));
         }
         used
     }
@@ -201,9 +200,9 @@ impl Tree {
     fn write_stats(&mut self, parent: NodeId, used: Usage) {
         let Some(stats) = self.child(parent, STATS) else { return };
         let text = format!("count={},bytes={}", used.count, used.bytes);
-        if self.nodes.get(stats).data.as_deref() != Some(text.as_bytes()) {
+        if self.nodes.get(stats).data() != Some(text.as_bytes()) {
             let path = self.path_of(stats);
-            self.set_data_of(stats, &path, Some(Bytes::from(text.into_bytes())));
+            self.set_data_of(stats, &path, Some(text.as_bytes()));
         }
     }
 }

@@ -35,7 +35,7 @@ impl Tree {
             }
             Read::GetData { path, .. } => {
                 let node = self.visible(path, identities, Perms::READ)?;
-                Ok(Reply::Data { data: node.data.clone(), stat: node.stat() })
+                Ok(Reply::Data { data: node.shared_data(), stat: node.stat() })
             }
             Read::GetAcl { path } => self.get_acl(path, identities),
             Read::GetChildren { path, .. } => {
@@ -88,7 +88,7 @@ impl Tree {
     fn child_names(&self, node: &Node) -> Names {
         let count = node.child_count();
         let mut names = Names::with_capacity(count, count * NAME_BYTES);
-        for child in node.children.iter().flat_map(|table| table.iter()) {
+        for child in node.children() {
             names.push(self.nodes.get(child.id).name.as_str());
         }
         names

@@ -5,7 +5,6 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use thiserror::Error;
 use zooid_ids::{SessionId, Zxid};
 use zooid_model::{Acl, path};
@@ -92,8 +91,8 @@ impl Tree {
         for record in records {
             match record {
                 Record::Znode { path, data, acl, stat } => {
-                    let id = tree.restore_znode(&path, data, &acl, stat)?;
-                    ephemerals.extend(stat.session().map(|session| (session, id)));
+                    let id = tree.restore_znode(&path, data.as_deref(), &acl, stat)?;
+                    ephemerals.extend(tree.nodes.get(id).session().map(|session| (session, id)));
                 }
                 Record::Session { id, session } => tree.restore_session(id, session)?,
                 Record::Formation(formation) => {
@@ -122,7 +121,7 @@ impl Tree {
     fn restore_znode(
         &mut self,
         path: &str,
-        data: Option<Bytes>,
+        data: Option<&[u8]>,
         acl: &Arc<[Acl]>,
         stat: PersistedStat,
     ) -> Result<NodeId, RestoreError> {
@@ -131,17 +130,17 @@ impl Tree {
         if self.has(path) {
             return Err(RestoreError::SameZnode { path: path.into() });
         }
-        let (parent, name) = match path::split(path) {
-            None => (NodeId::ROOT, ""),
+        let parent = match path::split(path) {
+            None => NodeId::ROOT,
             Some((parent, _)) if !self.has(parent) => {
                 return Err(RestoreError::NoParent { path: path.into() });
             }
-            Some((parent, name)) => (self.locate(parent).expect("it was just seen"), name),
+            Some((parent, _)) => self.locate(parent).expect("it was just seen"),
         };
-        if path != path::ROOT && self.nodes.get(parent).stat.session().is_some() {
+        if path != path::ROOT && self.nodes.get(parent).session().is_some() {
             return Err(RestoreError::BelowEphemeral { path: path.into() });
         }
-        let node = self.new_node(parent, name, path, data, acl, stat);
+        let node = self.new_node(parent, path, data, acl, stat);
         let id = self.nodes.reserve();
         self.put_in(id, node, path);
         Ok(id)

@@ -3,22 +3,20 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use zooid_ids::{ClusterId, SessionId, Zxid};
-use zooid_model::{Acl, Change, ChangeKind, Command, Identity, Perms, Write};
+use zooid_model::{Acl, Change, ChangeKind, Command, Identity, Perms, Write, path};
 
 use crate::acls::Acls;
 use crate::arena::{Arena, NodeId};
-use crate::checkpoint::{Changes, Counts, Mark};
+use crate::checkpoint::{Changes, Counts};
 use crate::collect::Due;
 use crate::edit::Undo;
-use crate::name::Name;
-use crate::node::{Node, PersistedStat};
+use crate::node::{Content, Node, PersistedStat};
 use crate::outcome::{Applied, Outcome, Stamp};
 use crate::quota::Usage;
+use crate::session;
 use crate::session::{Formation, HeldSession};
 use crate::write::{Caller, Report};
-use crate::{digest, session};
 
 /// The node whose data is the ensemble's configuration.
 const CONFIG: &str = "/zookeeper/config";
@@ -66,7 +64,7 @@ impl Tree {
                 _ => (Acl { perms: Perms::ALL, id: Identity::anyone() }, 0),
             };
             let stat = PersistedStat { aversion, ..PersistedStat::default() };
-            tree.plant(path, Some(Bytes::new()), &[acl], stat);
+            tree.plant(path, &[acl], stat);
         }
         tree.commit();
         tree
@@ -90,15 +88,12 @@ impl Tree {
         }
     }
 
-    fn plant(&mut self, path: &str, data: Option<Bytes>, acl: &[Acl], stat: PersistedStat) {
-        let (parent, name) = match path {
-            "/" => (NodeId::ROOT, ""),
-            _ => {
-                let (parent, name) = path.rsplit_once('/').expect("a system path has a slash");
-                (self.locate(parent).expect("parents first"), name)
-            }
+    fn plant(&mut self, path: &str, acl: &[Acl], stat: PersistedStat) {
+        let parent = match path::parent(path) {
+            Some(parent) => self.locate(parent).expect("parents first"),
+            None => NodeId::ROOT,
         };
-        let node = self.new_node(parent, name, path, data, acl, stat);
+        let node = self.new_node(parent, path, Some(&[]), acl, stat);
         self.insert(node, path);
     }
 
@@ -106,22 +101,13 @@ impl Tree {
     pub(crate) fn new_node(
         &mut self,
         parent: NodeId,
-        name: &str,
         path: &str,
-        data: Option<Bytes>,
+        data: Option<&[u8]>,
         acl: &[Acl],
         stat: PersistedStat,
     ) -> Node {
-        Node {
-            name: Name::new(name),
-            parent,
-            acl: self.acls.intern(acl),
-            children: None,
-            checksum: digest::of_path_and_data(path, data.as_deref()),
-            data,
-            stat,
-            mark: Mark::default(),
-        }
+        let name = path::split(path).map_or("", |(_, name)| name);
+        Node::new(parent, name, self.acls.intern(acl), Content::new(path, data), stat)
     }
 
     /// Applies a command: what comes of it is decided here, on every server alike.
@@ -194,12 +180,13 @@ impl Tree {
         assert_eq!(stamp.zxid, self.zxid, "the configuration is part of an applied entry");
         let id = self.locate(CONFIG).expect("the system nodes are never deleted");
         let node = self.nodes.get(id);
-        if node.data.as_deref() == Some(config) {
+        if node.data() == Some(config) {
             return Vec::new();
         }
-        let stat = PersistedStat { version: -1, mzxid: stamp.zxid, mtime: stamp.time, ..node.stat };
+        let stat =
+            PersistedStat { version: -1, mzxid: stamp.zxid, mtime: stamp.time, ..node.persisted() };
         let acl = self.acls.get(node.acl).clone();
-        self.set_data_of(id, CONFIG, Some(Bytes::copy_from_slice(config)));
+        self.set_data_of(id, CONFIG, Some(config));
         self.set_stat_of(id, stat);
         self.commit();
         alloc::vec![Change { kind: ChangeKind::DataChanged, path: CONFIG.into(), acl }]

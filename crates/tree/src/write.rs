@@ -101,10 +101,10 @@ impl Tree {
         let acl = self.resolve(&op.acl, caller.identities)?;
         let parent = self.locate(parent_path).ok_or(ErrorCode::NoNode)?;
         self.allow(caller, parent, Perms::CREATE)?;
-        let creates = self.nodes.get(parent).stat.creates;
-        let path = numbered(op, creates);
-        let name = self.free_name(parent, &path)?;
-        if self.nodes.get(parent).stat.session().is_some() {
+        let above = self.nodes.get(parent).persisted();
+        let path = numbered(op, above.creates);
+        self.check_free(parent, &path)?;
+        if self.nodes.get(parent).session().is_some() {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         let len = op.data.as_ref().map_or(0, Bytes::len);
@@ -112,10 +112,9 @@ impl Tree {
 
         let Stamp { zxid, time } = caller.stamp;
         let stat = PersistedStat::new(zxid, time, owner);
-        let node = self.new_node(parent, name, &path, owned(op.data.as_ref()), &acl, stat);
+        let node = self.new_node(parent, &path, op.data.as_deref(), &acl, stat);
         let id = self.insert(node, &path);
-        let above = self.nodes.get(parent).stat;
-        let creates = creates.wrapping_add(1);
+        let creates = above.creates.wrapping_add(1);
         self.set_stat_of(parent, PersistedStat { creates, pzxid: zxid, ..above });
         let stat = self.nodes.get(id).stat();
         self.account_created(id, &path, len as i64);
@@ -130,14 +129,10 @@ impl Tree {
         })
     }
 
-    /// The last name of the path of a node that can be created.
-    fn free_name<'a>(&self, parent: NodeId, path: &'a str) -> Result<&'a str, ErrorCode> {
+    fn check_free(&self, parent: NodeId, path: &str) -> Result<(), ErrorCode> {
         path::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let (_, name) = path::split(path).ok_or(ErrorCode::NodeExists)?;
-        match self.child(parent, name) {
-            Some(_) => Err(ErrorCode::NodeExists),
-            None => Ok(name),
-        }
+        self.child(parent, name).map_or(Ok(()), |_| Err(ErrorCode::NodeExists))
     }
 
     fn delete(
@@ -154,7 +149,7 @@ impl Tree {
         let parent = self.locate(parent_path).ok_or(ErrorCode::NoNode)?;
         self.allow(caller, parent, Perms::DELETE)?;
         let id = self.locate(path).ok_or(ErrorCode::NoNode)?;
-        expect_version(self.nodes.get(id).stat.version, version)?;
+        expect_version(self.nodes.get(id).persisted().version, version)?;
         if self.nodes.get(id).child_count() > 0 {
             return Err(ErrorCode::NotEmpty);
         }
@@ -172,7 +167,7 @@ impl Tree {
     ) {
         let node = self.nodes.get(id);
         let (parent, len) = (node.parent, node.data_len());
-        let above = self.nodes.get(parent).stat;
+        let above = self.nodes.get(parent).persisted();
         self.tell(report, ChangeKind::Deleted, id, path);
         self.tell(report, ChangeKind::ChildrenChanged, parent, path::parent(path).unwrap_or("/"));
         self.set_usage_gone(id);
@@ -194,12 +189,12 @@ impl Tree {
         self.allow(caller, id, Perms::WRITE)?;
         let before = self.nodes.get(id);
         let growth = data.map_or(0, Bytes::len) as i64 - before.data_len() as i64;
-        let kept = before.stat;
+        let kept = before.persisted();
         report.over_soft_quota |= self.check_quota(caller.grants, path, 0, growth)?;
         expect_version(kept.version, version)?;
 
         let Stamp { zxid, time } = caller.stamp;
-        self.set_data_of(id, path, owned(data));
+        self.set_data_of(id, path, data.map(|data| &data[..]));
         let version = next_version(kept.version);
         self.set_stat_of(id, PersistedStat { version, mzxid: zxid, mtime: time, ..kept });
         let stat = self.nodes.get(id).stat();
@@ -213,7 +208,7 @@ impl Tree {
         let acl = self.resolve(sent, caller.identities)?;
         let id = self.locate(path).ok_or(ErrorCode::NoNode)?;
         self.allow(caller, id, Perms::ADMIN)?;
-        let kept = self.nodes.get(id).stat;
+        let kept = self.nodes.get(id).persisted();
         expect_version(kept.aversion, aversion)?;
 
         self.set_acl_of(id, &acl);
@@ -226,7 +221,7 @@ impl Tree {
         path::validate(path).map_err(|_| ErrorCode::BadArguments)?;
         let id = self.locate(path).ok_or(ErrorCode::NoNode)?;
         self.allow(caller, id, Perms::READ)?;
-        expect_version(self.nodes.get(id).stat.version, version)?;
+        expect_version(self.nodes.get(id).persisted().version, version)?;
         Ok(OpResult::Checked)
     }
 
@@ -301,11 +296,6 @@ fn next_version(version: i32) -> i32 {
         -1 => 0,
         next => next,
     }
-}
-
-/// A copy that does not keep the network frame.
-fn owned(data: Option<&Bytes>) -> Option<Bytes> {
-    data.map(|data| Bytes::copy_from_slice(data))
 }
 
 fn failed_multi(ops: usize, done: usize, error: ErrorCode) -> Vec<OpResult> {
