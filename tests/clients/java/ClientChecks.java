@@ -507,6 +507,8 @@ public final class ClientChecks {
             String root = root();
             long session = zk.getSessionId();
             create(root + "/n");
+            create(root + "/p");
+            create(root + "/deep");
             zk.create(root + "/e", bytes("x"), Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
             Recorder once = new Recorder();
             Recorder persistent = new Recorder();
@@ -514,8 +516,8 @@ public final class ClientChecks {
             zk.getData(root + "/n", once, null);
             zk.getChildren(root, once);
             zk.exists(root + "/new", once);
-            zk.addWatch(root + "/n", persistent, AddWatchMode.PERSISTENT);
-            zk.addWatch(root, recursive, AddWatchMode.PERSISTENT_RECURSIVE);
+            zk.addWatch(root + "/p", persistent, AddWatchMode.PERSISTENT);
+            zk.addWatch(root + "/deep", recursive, AddWatchMode.PERSISTENT_RECURSIVE);
             Stat before = zk.exists(root + "/n", false);
             Checks.restartServer();
             Checks.await("connected again", () -> zk.exists(root + "/n", false).equals(before));
@@ -524,12 +526,15 @@ public final class ClientChecks {
             ZooKeeper other = open();
             other.setData(root + "/n", bytes("y"), 0);
             other.create(root + "/new", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+            other.setData(root + "/p", bytes("y"), 0);
+            other.create(root + "/deep/er", null, Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+            other.setData(root + "/deep/er", null, -1);
             once.expectNext(EventType.NodeDataChanged, root + "/n");
             once.expectNext(EventType.NodeCreated, root + "/new");
             once.expectNext(EventType.NodeChildrenChanged, root);
-            persistent.expectNext(EventType.NodeDataChanged, root + "/n");
-            recursive.expectNext(EventType.NodeDataChanged, root + "/n");
-            recursive.expectNext(EventType.NodeCreated, root + "/new");
+            persistent.expectNext(EventType.NodeDataChanged, root + "/p");
+            recursive.expectNext(EventType.NodeCreated, root + "/deep/er");
+            recursive.expectNext(EventType.NodeDataChanged, root + "/deep/er");
             other.close();
         });
     }
