@@ -7,10 +7,13 @@ use zooid_model::{
     ErrorCode, EventKind, Identity, Read, Reply, Request, SetWatches, WatchEvent, WatchKind,
 };
 use zooid_watch::{Watch, missed};
-use zooid_wire::encode_event;
+use zooid_wire::{encode_event, opcode};
 
 use crate::connection::Waiting;
 use crate::{Node, ToClient};
+
+/// What ZooKeeper writes in a header where it has no zxid: -1.
+const NO_ZXID: Zxid = Zxid(u64::MAX);
 
 impl Node {
     /// Answers a request whose turn it is.
@@ -39,8 +42,11 @@ impl Node {
             Request::WhoAmI => Ok(Reply::Identities(self.who(id))),
             Request::Sync { path } => Ok(Reply::Sync { path }),
             Request::Unknown { .. } => return self.answer_unknown(id, xid),
-            Request::Malformed { .. } => {
+            Request::Malformed { opcode } => {
                 self.counters.malformed_requests += 1;
+                if opcode == opcode::AUTH {
+                    return self.close(id);
+                }
                 Err(ErrorCode::MarshallingError)
             }
             Request::Write(_) | Request::Ping | Request::Auth { .. } | Request::CloseSession => {
@@ -53,7 +59,7 @@ impl Node {
     /// As ZooKeeper does, which then knows nothing of what such a client means.
     fn answer_unknown(&mut self, id: ConnectionId, xid: Xid) {
         self.counters.unknown_requests += 1;
-        self.reply(id, xid, self.tree.zxid(), Err(ErrorCode::Unimplemented));
+        self.reply(id, xid, NO_ZXID, Err(ErrorCode::Unimplemented));
         self.close(id);
     }
 

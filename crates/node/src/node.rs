@@ -102,6 +102,11 @@ impl Node {
 
     /// Begins a turn: all that follows happens at this time.
     pub fn turn(&mut self, clock: Clock) {
+        // Who slept (stopped, or a machine that was paused) heard nobody: that is nobody's fault.
+        let gap = clock.now.since(self.clock.now);
+        if gap > self.settings.tick {
+            self.expiry.shift(gap);
+        }
         self.clock = clock;
     }
 
