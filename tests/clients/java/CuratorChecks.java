@@ -533,16 +533,17 @@ public final class CuratorChecks {
             InterProcessMutex mutex = new InterProcessMutex(client, root + "/mutex");
             mutex.acquire();
             client.create().creatingParentsIfNeeded().forPath(root + "/tree/n", bytes("1"));
+            client.create().creatingParentsIfNeeded().forPath(root + "/cache/n", bytes("1"));
             TreeCache tree = new TreeCache(client, root + "/tree");
             tree.start();
-            CuratorCache cache = CuratorCache.build(client, root + "/tree");
+            CuratorCache cache = CuratorCache.build(client, root + "/cache");
             cache.start();
             SharedCount count = new SharedCount(client, root + "/count", 3);
             count.start();
             PersistentNode node = new PersistentNode(client, CreateMode.EPHEMERAL, false, root + "/node", bytes("x"));
             node.start();
             Checks.expect("created", node.waitForInitialCreate(10, TimeUnit.SECONDS));
-            Checks.await("the caches are loaded", () -> tree.getCurrentData(root + "/tree/n") != null && cache.get(root + "/tree/n").isPresent());
+            Checks.await("the caches are loaded", () -> tree.getCurrentData(root + "/tree/n") != null && cache.get(root + "/cache/n").isPresent());
 
             Checks.restartServer();
 
@@ -556,8 +557,10 @@ public final class CuratorChecks {
             mutex.release();
             other.setData().forPath(root + "/tree/n", bytes("2"));
             other.create().forPath(root + "/tree/m", bytes("3"));
+            other.setData().forPath(root + "/cache/n", bytes("2"));
+            other.create().forPath(root + "/cache/m", bytes("3"));
             Checks.await("the tree cache follows", () -> "2".equals(text(tree.getCurrentData(root + "/tree/n").getData())) && tree.getCurrentData(root + "/tree/m") != null);
-            Checks.await("the cache follows", () -> "2".equals(text(cache.get(root + "/tree/n").get().getData())) && cache.get(root + "/tree/m").isPresent());
+            Checks.await("the cache follows", () -> "2".equals(text(cache.get(root + "/cache/n").get().getData())) && cache.get(root + "/cache/m").isPresent());
             Checks.await("the count goes on", () -> count.trySetCount(count.getVersionedValue(), 4));
             latch.close();
             tree.close();
