@@ -1,4 +1,9 @@
 //! What the tree does, told from outside.
 
 mod operations;
+
+mod multis;
+
+mod digests;
+
 mod world;
