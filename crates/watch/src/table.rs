@@ -123,27 +123,35 @@ impl Table {
         self.totals
     }
 
-    /// How many paths this connection watches.
-    pub(crate) fn registrations_of(&self, connection: ConnectionId) -> usize {
-        self.connection(connection).map_or(0, |at| self.connections[at].registrations as usize)
-    }
-
     /// This connection's watches on this path.
     pub(crate) fn modes(&self, connection: ConnectionId, path: &str) -> Modes {
         self.find(connection, path).map_or(Modes::NONE, |at| self.registrations[at].modes)
     }
 
-    /// Makes these this connection's watches on this path; none takes the registration away.
-    pub(crate) fn set(&mut self, connection: ConnectionId, path: &str, modes: Modes) {
-        let found = self.find(connection, path);
-        match found {
-            Some(at) => self.set_modes(at, modes),
-            None if modes == Modes::NONE => {}
-            None => {
-                let at = self.register(connection, path);
-                self.set_modes(at, modes);
-            }
-        }
+    /// Adds to this connection's watches on this path; false if that would be a path more than
+    /// `limit`.
+    pub(crate) fn add(
+        &mut self,
+        connection: ConnectionId,
+        path: &str,
+        modes: Modes,
+        limit: usize,
+    ) -> bool {
+        let at = match self.find(connection, path) {
+            Some(at) => at,
+            None if self.registrations_of(connection) >= limit => return false,
+            None => self.register(connection, path),
+        };
+        self.set_modes(at, self.registrations[at].modes.with(modes));
+        true
+    }
+
+    /// Takes from this connection's watches on this path; false if it had none of them.
+    pub(crate) fn remove(&mut self, connection: ConnectionId, path: &str, modes: Modes) -> bool {
+        let Some(at) = self.find(connection, path) else { return false };
+        let held = self.registrations[at].modes;
+        self.set_modes(at, held.without(modes));
+        held.has_any(modes)
     }
 
     /// Gives every connection that has any of `modes` on `path` to `found`, and takes away what of
@@ -211,6 +219,11 @@ impl Table {
             let connection = self.connections[registration.connection].id;
             (connection, &*self.paths[registration.path].text, registration.modes)
         })
+    }
+
+    /// How many paths this connection watches.
+    fn registrations_of(&self, connection: ConnectionId) -> usize {
+        self.connection(connection).map_or(0, |at| self.connections[at].registrations as usize)
     }
 
     fn register(&mut self, connection: ConnectionId, path: &str) -> u32 {

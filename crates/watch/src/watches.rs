@@ -53,12 +53,8 @@ impl Watches {
         path: &str,
         watch: Watch,
     ) -> Result<(), TooManyWatches> {
-        let held = self.table.modes(connection, path);
-        if held == Modes::NONE && self.table.registrations_of(connection) >= self.limit {
-            return Err(TooManyWatches { limit: self.limit });
-        }
-        self.table.set(connection, path, held.with(watch.into()));
-        Ok(())
+        let added = self.table.add(connection, path, watch.into(), self.limit);
+        added.then_some(()).ok_or(TooManyWatches { limit: self.limit })
     }
 
     /// Gives each connection that waits for this change to `notify`, once, by ascending id, and
@@ -97,10 +93,7 @@ impl Watches {
     /// Takes such watches off a path; says whether there was one. The server sends no event of it:
     /// clients make up their own from the answer.
     pub fn remove(&mut self, connection: ConnectionId, path: &str, kind: WatchKind) -> bool {
-        let held = self.table.modes(connection, path);
-        let left = held.without(Modes::of_kind(kind));
-        self.table.set(connection, path, left);
-        left != held
+        self.table.remove(connection, path, Modes::of_kind(kind))
     }
 
     /// Takes all watches of a connection away, in a time that grows with their number only.

@@ -101,7 +101,9 @@ mod tests {
         for connection in 1..=connections {
             for path in 0..paths {
                 let path = alloc::format!("/app/member-{path}");
-                table.set(ConnectionId(connection), &path, Watch::Data.into());
+                let added =
+                    table.add(ConnectionId(connection), &path, Watch::Data.into(), usize::MAX);
+                assert!(added);
             }
         }
         table
