@@ -157,7 +157,7 @@ impl DataDirs {
         for dir in [dirs.runs(), dirs.ledger(), dirs.log.clone()] {
             make_dir(&dir)?;
         }
-        for dir in [data_dir, log_dir, &dirs.data, &log] {
+        for dir in std::collections::BTreeSet::from([data_dir, log_dir, &dirs.data, &log]) {
             sync_dir(dir).map_err(DirError::at("sync", dir))?;
         }
         Ok(dirs)

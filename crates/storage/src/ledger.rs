@@ -38,19 +38,15 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Opens what is in `dir`; what cannot be read is moved aside, kept, and begun anew.
     pub(crate) fn open(dir: &Path) -> Result<(Self, LedgerFound), Fatal> {
-        match read(dir) {
-            Ok((db, found, sequence)) => {
-                let ledger = Self { db, dir: dir.to_path_buf(), sequence };
-                ledger.flush()?;
-                Ok((ledger, found))
-            }
+        let dir = dir.to_path_buf();
+        match read(&dir) {
+            Ok((db, found, sequence)) => Ok((Self { db, dir, sequence }, found)),
             Err(why) => {
-                let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
+                let moved_to =
+                    move_aside(&dir).map_err(Fatal::at("move the ledger aside", &dir))?;
                 let (db, _, sequence) =
-                    read(dir).map_err(Fatal::at("begin the ledger anew", dir))?;
-                let ledger = Self { db, dir: dir.to_path_buf(), sequence };
-                ledger.flush()?;
-                Ok((ledger, LedgerFound::Unreadable { why, moved_to }))
+                    read(&dir).map_err(Fatal::at("begin the ledger anew", &dir))?;
+                Ok((Self { db, dir, sequence }, LedgerFound::Unreadable { why, moved_to }))
             }
         }
     }

@@ -5,6 +5,7 @@
 //! last batch of a file at open, so that two batches under one fsync could leave a hole.
 //! raft-engine fails open (`precheck`), so what it gave back is checked by the chain (`scan`).
 
+mod retention;
 mod scan;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,9 +18,10 @@ use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryM
 use zooid_ids::{LogIndex, Millis};
 
 use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
-use crate::witness::Witness;
+use crate::witness::{Witness, WitnessRecord};
 use crate::{Config, Fatal, Identity, Promise};
 
+use retention::Retention;
 pub use scan::{Entries, ReadError};
 pub(crate) use scan::{log_found, record_at};
 
@@ -74,8 +76,7 @@ pub struct LogWriter {
     /// The newest checkpoint: nothing at or before it is ever truncated.
     base: LogPosition,
     last: LogPosition,
-    keep_entries: u64,
-    half_full_bytes: u64,
+    retention: Retention,
 }
 
 impl std::fmt::Debug for LogWriter {
@@ -93,8 +94,9 @@ pub(crate) struct Start {
 }
 
 impl LogWriter {
-    /// Makes the directory durable and writes one synced batch with the keys: only after that may
-    /// anybody be told how far the log reaches.
+    /// Makes the directory durable and writes one synced batch with the keys, which makes durable
+    /// what stands before it; then sets the witness. Only after that may anybody be told how far
+    /// the log reaches.
     pub(crate) fn begin(
         engine: Arc<Engine>,
         witness: Witness,
@@ -103,23 +105,33 @@ impl LogWriter {
         start: Start,
     ) -> Result<Self, Fatal> {
         let Start { identity, promise, base, last } = start;
-        let log = Self {
-            engine,
-            witness,
-            dir: dir.to_path_buf(),
-            identity,
-            promise,
-            base,
-            last,
-            keep_entries: config.keep_entries,
-            half_full_bytes: config.purge_threshold_bytes / 2,
-        };
-        crate::dirs::sync_dir_and_parent(dir)?;
+        let retention = Retention::new(
+            config.keep_entries,
+            config.purge_threshold_bytes / 2,
+            last.index,
+            engine.get_used_size() as u64,
+        );
+        let dir = dir.to_path_buf();
+        let log = Self { engine, witness, dir, identity, promise, base, last, retention };
+        crate::dirs::sync_dir_and_parent(&log.dir)?;
         let times_opened = opened_before(&log.engine) + 1;
         let mut batch = log.batch_of_keys()?;
         log.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
         log.write(&mut batch, &mut Appended::default())?;
+        // Only now: what raft-engine found may have been written and never synced.
+        log.witness.restarted(log.witness_record())?;
         Ok(log)
+    }
+
+    fn witness_record(&self) -> WitnessRecord {
+        WitnessRecord {
+            sequence: 0,
+            forming: self.last == LogPosition::START,
+            position: self.last,
+            promise: self.promise,
+            server: self.identity.server,
+            incarnation: self.identity.incarnation,
+        }
     }
 
     /// Makes these entries durable, in this order, behind the last one; then tells the witness.
@@ -153,7 +165,9 @@ impl LogWriter {
         batch
             .add_entries::<Records>(REGION, &records)
             .map_err(Fatal::at("add entries to the log", &self.dir))?;
+        let before = done.bytes;
         self.write(&mut batch, done)?;
+        self.retention.wrote(last.index, done.bytes - before);
         self.last = last;
         done.position = last;
         self.witness.reached(last)
@@ -222,8 +236,8 @@ impl LogWriter {
     }
 
     /// Forgets entries that `checkpoint`, durable in the manifest, makes unnecessary: all up to
-    /// it but the newest `keep_entries`, or all if the log is half full. The keys are written
-    /// anew in the same batch, because an old key would hold its old file back.
+    /// it but the newest `keep_entries`, or fewer if those take half of the purge threshold. The
+    /// keys are written anew in the same batch, because an old key would hold its old file back.
     ///
     /// # Errors
     /// [`Fatal`], as every write.
@@ -231,11 +245,7 @@ impl LogWriter {
         assert!(checkpoint.index <= self.last.index, "a checkpoint of what is not durable");
         assert!(checkpoint.index >= self.base.index, "checkpoints do not go back");
         self.base = checkpoint;
-        let half_full = self.engine.get_used_size() as u64 > self.half_full_bytes;
-        let keep = if half_full { 1 } else { self.keep_entries.max(1) };
-        // The last entry always stays, so that a log that lost its files is told from one that
-        // was compacted.
-        let first = checkpoint.index.0.saturating_sub(keep - 1);
+        let first = self.retention.first_to_keep(checkpoint.index).0;
         let mut batch = self.batch_of_keys()?;
         batch.add_command(REGION, Command::Compact { index: first });
         self.write(&mut batch, &mut Appended::default())?;

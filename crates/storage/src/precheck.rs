@@ -201,3 +201,6 @@ fn crc_holds(bytes: &[u8], signature: u32) -> bool {
     let Some((content, crc)) = bytes.split_last_chunk::<CRC_LEN>() else { return false };
     !content.is_empty() && crc32fast::hash(content) == u32::from_le_bytes(*crc) ^ signature
 }
+
+#[cfg(test)]
+mod tests;

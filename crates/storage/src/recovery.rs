@@ -498,3 +498,6 @@ fn check_against(
     }
     Err(Suspicion::HistoryDiffers { log: held, expected, says })
 }
+
+#[cfg(test)]
+mod tests;

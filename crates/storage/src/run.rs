@@ -245,3 +245,6 @@ pub enum RunError {
         why: &'static str,
     },
 }
+
+#[cfg(test)]
+mod tests;

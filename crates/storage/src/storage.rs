@@ -1,7 +1,7 @@
 //! Opening everything: look, decide, and only then let anybody write.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use raft_engine::Engine;
@@ -12,7 +12,7 @@ use crate::entry::LogPosition;
 use crate::ledger::Ledger;
 use crate::log::{self, Entries, LogWriter, Start};
 use crate::precheck::{self, FilesFound};
-use crate::recovery::{Found, LogFound, Recovered, Recovery, RunFound, recover};
+use crate::recovery::{Found, LedgerFound, LogFound, Recovered, Recovery, RunFound, recover};
 use crate::recovery::{Refusal, Suspicion};
 use crate::run::RunReader;
 use crate::witness::{self, Witness, WitnessRecord};
@@ -70,9 +70,7 @@ impl Storage {
         let recovered = match &recovery {
             Recovery::Sound(recovered) | Recovery::TornTail { recovered, .. } => recovered.clone(),
             Recovery::Fresh => unused(config.identity_if_fresh, Promise::default()),
-            Recovery::Forming { promise } => {
-                unused(found.log_identity.unwrap_or(config.identity_if_fresh), *promise)
-            }
+            Recovery::Forming { promise } => unused(interrupted_identity(&found, config), *promise),
             Recovery::Suspect(why) => return Err(OpenError::Suspect(Box::new(why.clone()))),
             Recovery::Refused(why) => return Err(OpenError::Refused(Box::new(why.clone()))),
         };
@@ -90,6 +88,18 @@ fn unused(identity: Identity, promise: Promise) -> Recovered {
     }
 }
 
+/// The identity that an interrupted first start began to write: every copy must get the same.
+fn interrupted_identity(found: &Found, config: &Config) -> Identity {
+    let ledger = match &found.ledger {
+        LedgerFound::Read { identity, .. } => Some(*identity),
+        _ => None,
+    };
+    let witness = found.witness.newest().map(|record| record.incarnation);
+    let drawn = config.identity_if_fresh;
+    let of_witness = Identity { incarnation: witness.unwrap_or(drawn.incarnation), ..drawn };
+    found.log_identity.or(ledger).unwrap_or(of_witness)
+}
+
 /// The order matters: the witness is there before the log, the log has its keys before an entry,
 /// and nobody is told how far the log reaches before all three are durable.
 fn begin(
@@ -102,15 +112,14 @@ fn begin(
 ) -> Result<Opened, OpenError> {
     let Recovered { identity, manifest, last, promise, .. } = recovered;
     let base = manifest.position();
-    let record = WitnessRecord {
-        sequence: 0,
-        forming: last == LogPosition::START,
-        position: last,
+    let forming = WitnessRecord {
+        forming: true,
         promise,
         server: identity.server,
         incarnation: identity.incarnation,
+        ..WitnessRecord::default()
     };
-    let witness = Witness::open(&dirs.witness(), record)?;
+    let witness = Witness::open(&dirs.witness(), forming)?;
     ledger.put(identity, &manifest)?;
     let engine = match engine {
         Some(engine) => engine,
@@ -134,17 +143,23 @@ fn look(
     config: &Config,
 ) -> Result<(Found, Ledger, Option<Arc<Engine>>), OpenError> {
     let (ledger, ledger_found) = Ledger::open(&dirs.ledger())?;
+    // Both read hundreds of megabytes in the worst case.
+    let (files, runs) = std::thread::scope(|scope| {
+        let files = scope.spawn(|| precheck::look(dirs.log()));
+        let runs = runs_in(&dirs.runs());
+        (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
+    });
     let mut found = Found {
         server: config.server,
         data_dir: dirs.data().to_path_buf(),
         log_dir: dirs.log().to_path_buf(),
         witness: witness::look(&dirs.witness()),
-        files: precheck::look(dirs.log()),
+        files,
         log: LogFound::Unopened,
         log_identity: None,
         log_promise: None,
         ledger: ledger_found,
-        runs: runs_in(dirs.runs())?,
+        runs: runs?,
     };
     let bearing = matches!(found.files, FilesFound::Whole | FilesFound::Torn(_));
     let engine = if bearing { open_log(&mut found, config) } else { None };
@@ -171,10 +186,10 @@ fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
 }
 
 /// Reads every run to its end.
-fn runs_in(dir: PathBuf) -> Result<Vec<RunFound>, OpenError> {
-    let fatal = || Fatal::at("list the runs", &dir);
+fn runs_in(dir: &Path) -> Result<Vec<RunFound>, OpenError> {
+    let fatal = || Fatal::at("list the runs", dir);
     let mut runs = Vec::new();
-    for entry in fs::read_dir(&dir).map_err(fatal())? {
+    for entry in fs::read_dir(dir).map_err(fatal())? {
         let entry = entry.map_err(fatal())?;
         let file = entry.file_name().to_string_lossy().into_owned();
         if file.ends_with(".base") || file.ends_with(".delta") {

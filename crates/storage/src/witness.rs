@@ -177,23 +177,30 @@ struct State {
     failed: Option<String>,
 }
 
-impl Witness {
-    /// Opens or makes the file and puts `record` into it, durable, above what it said before.
-    pub(crate) fn open(path: &Path, record: WitnessRecord) -> Result<Self, Fatal> {
-        let fatal = || Fatal::at("open the witness", path);
-        let file = open_file(path).map_err(fatal())?;
-        let slots = [read_slot(&file, 0).map_err(fatal())?, read_slot(&file, 1).map_err(fatal())?];
-        let sequences = slots.map(|slot| slot.record().map(|record| record.sequence));
+impl State {
+    /// What the file holds; `first` if it holds nothing.
+    fn of(slots: [Option<WitnessRecord>; 2], first: WitnessRecord) -> Self {
+        let sequences = slots.map(|record| record.map(|record| record.sequence));
         let newest = u64::from(sequences[1] > sequences[0]);
-        let sequence = sequences.into_iter().flatten().max().unwrap_or(0);
-        let state = State {
-            record: WitnessRecord { sequence, ..record },
+        Self {
+            record: slots[newest as usize].unwrap_or(first),
             newest,
             free: 1 - newest,
             dirty: false,
             stopping: false,
             failed: None,
-        };
+        }
+    }
+}
+
+impl Witness {
+    /// Opens the file, or makes it with `first` in it, durable.
+    pub(crate) fn open(path: &Path, first: WitnessRecord) -> Result<Self, Fatal> {
+        let fatal = || Fatal::at("open the witness", path);
+        let file = open_file(path).map_err(fatal())?;
+        let slots = [read_slot(&file, 0).map_err(fatal())?, read_slot(&file, 1).map_err(fatal())?];
+        let state = State::of(slots.map(Slot::record), first);
+        let is_new = slots.iter().all(|slot| slot.record().is_none());
         let shared = Arc::new(Shared {
             file,
             path: path.to_path_buf(),
@@ -201,14 +208,24 @@ impl Witness {
             syncing: Mutex::new(()),
             stop: Condvar::new(),
         });
-        shared.write(|_| ())?;
-        shared.sync()?;
+        if is_new {
+            shared.write(|_| ())?;
+            shared.sync()?;
+        }
         let syncer = shared.clone();
         let syncer = std::thread::Builder::new()
             .name("witness".into())
             .spawn(move || syncer.sync_every_second())
             .map_err(fatal())?;
         Ok(Self { shared, syncer: Some(syncer) })
+    }
+
+    /// Says what recovery found and made durable; durable itself when this returns.
+    pub(crate) fn restarted(&self, found: WitnessRecord) -> Result<(), Fatal> {
+        self.shared.write(|record| {
+            *record = WitnessRecord { sequence: record.sequence, ..found };
+        })?;
+        self.shared.sync()
     }
 
     /// Says how far the log is durable; not synced here.
@@ -390,6 +407,8 @@ mod tests {
             incarnation: Incarnation(5),
         };
         drop(Witness::open(&path, record).unwrap());
+        // What is there stays until it is said anew.
+        drop(Witness::open(&path, WitnessRecord::default()).unwrap());
         let place = slots(&path).iter().position(|slot| slot.record().is_some()).unwrap();
         assert_eq!(slots(&path)[place], Slot::Record(WitnessRecord { sequence: 1, ..record }));
         let file = File::options().write(true).open(&path).unwrap();
