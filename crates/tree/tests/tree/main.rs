@@ -2,7 +2,12 @@
 
 mod operations;
 
+mod checkpoints;
+mod collecting;
 mod multis;
+mod nodes;
+mod quotas;
+mod sessions;
 
 mod digests;
 
