@@ -1,0 +1,391 @@
+//! Whole configurations, as tables.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use zooid_session::auth::DigestAlgorithm;
+
+use super::*;
+use crate::words::Name;
+
+const LEAST: &str = "dataDir=/data\nclientPort=2181\n";
+
+fn parse_with(text: &str, flags: &[(&'static str, &str)]) -> Result<(Config, Vec<Notice>), String> {
+    Config::parse(Path::new("zoo.cfg"), text.as_bytes(), flags).map_err(|error| error.to_string())
+}
+
+/// The least configuration and more lines, the first of which is the third.
+fn parse(more: &str) -> Result<(Config, Vec<Notice>), String> {
+    parse_with(&format!("{LEAST}{more}"), &[])
+}
+
+fn texts(notices: Vec<Notice>) -> Vec<String> {
+    let mark = |notice: Notice| {
+        let mark = if notice.is_warning { "warning" } else { "information" };
+        format!("{mark}: {}", notice.text)
+    };
+    notices.into_iter().map(mark).collect()
+}
+
+#[test]
+fn defaults_are_zookeeper_s() {
+    let (config, notices) = parse("").unwrap();
+    assert_eq!(notices, []);
+    let expected = Config {
+        file: Some("zoo.cfg".into()),
+        data_dir: "/data".into(),
+        data_log_dir: "/data".into(),
+        client_address: HostPort { host: None, port: 2181 },
+        backlog: 50,
+        tick: Millis(3000),
+        timeouts: Timeouts { min: Millis(6000), max: Millis(60_000) },
+        connections_per_address: Some(60),
+        connections: None,
+        outstanding: 1000,
+        frame_bytes: 0xf_ffff,
+        sessionless_timeout: Duration::from_secs(10),
+        snap_count: 100_000,
+        fsync_warning: Duration::from_secs(1),
+        words: Whitelist::default(),
+        grants: Grants { enforce_quota: false, extended_types: false },
+        containers: Containers {
+            check_interval: Millis(60_000),
+            max_per_minute: 10_000,
+            max_never_used: Millis(0),
+        },
+        authentication: Authentication::default(),
+        server: None,
+    };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn without_a_file_it_serves_this_machine() {
+    let (config, notices) = Config::without_file(&[]).unwrap();
+    assert_eq!(notices, []);
+    assert_eq!(config, Config::standalone_default());
+    assert_eq!(config.client_address.to_string(), "127.0.0.1:2181");
+    assert_eq!((config.tick, config.timeouts.max), (Millis(2000), Millis(40_000)));
+    let flags = [("JVMFLAGS", "-Dzookeeper.snapCount=7 -Dzookeeper.clientPort=2999")];
+    let (config, _) = Config::without_file(&flags).unwrap();
+    assert_eq!((config.snap_count, config.client_address.port), (7, 2999));
+}
+
+#[test]
+fn each_key_is_read_with_and_without_prefix() {
+    type Check = fn(&Config) -> bool;
+    let cases: [(&str, Check); 31] = [
+        ("dataLogDir=/log", |c| c.data_log_dir == Path::new("/log")),
+        ("clientPortAddress=10.0.0.1", |c| c.client_address.to_string() == "10.0.0.1:2181"),
+        ("clientPortListenBacklog=-1", |c| c.backlog == 50),
+        ("clientPortListenBacklog=7", |c| c.backlog == 7),
+        ("tickTime=1000", |c| c.tick == Millis(1000) && c.timeouts.min == Millis(2000)),
+        ("minSessionTimeout=5", |c| c.timeouts.min == Millis(5)),
+        ("minSessionTimeout=-1", |c| c.timeouts.min == Millis(6000)),
+        ("maxSessionTimeout=90000", |c| c.timeouts.max == Millis(90_000)),
+        ("maxClientCnxns=0", |c| c.connections_per_address.is_none()),
+        ("maxClientCnxns=5", |c| c.connections_per_address == Some(5)),
+        ("maxCnxns=0", |c| c.connections.is_none()),
+        ("maxCnxns=9", |c| c.connections == Some(9)),
+        ("globalOutstandingLimit=9", |c| c.outstanding == 9),
+        ("jute.maxbuffer=4194304", |c| c.frame_bytes == 4 << 20),
+        ("jute.maxbuffer=0x400000", |c| c.frame_bytes == 4 << 20),
+        ("nio.sessionlessCnxnTimeout=5", |c| c.sessionless_timeout == Duration::from_millis(5)),
+        ("snapCount=10", |c| c.snap_count == 10),
+        ("fsync.warningthresholdms=5", |c| c.fsync_warning == Duration::from_millis(5)),
+        ("4lw.commands.whitelist=ruok, mntr", |c| {
+            c.words.has(Name::Ruok) && c.words.has(Name::Mntr) && c.words.has(Name::Srvr)
+        }),
+        ("4lw.commands.whitelist=*", |c| Name::ALL.into_iter().all(|name| c.words.has(name))),
+        ("enforceQuota=true", |c| c.grants.enforce_quota),
+        ("extendedTypesEnabled=TRUE", |c| c.grants.extended_types),
+        ("znode.container.checkIntervalMs=5", |c| c.containers.check_interval == Millis(5)),
+        ("znode.container.maxPerMinute=5", |c| c.containers.max_per_minute == 5),
+        ("znode.container.maxNeverUsedIntervalMs=5", |c| c.containers.max_never_used == Millis(5)),
+        ("DigestAuthenticationProvider.enabled=false", |c| !c.authentication.digest),
+        ("DigestAuthenticationProvider.digestAlg=SHA-256", |c| {
+            c.authentication.algorithm == DigestAlgorithm::Sha256
+        }),
+        ("DigestAuthenticationProvider.superDigest=super:xQJmxLMiHGwaqBvst5y6rkB6HQs=", |c| {
+            let digest = c.authentication.super_digest.as_deref();
+            digest == Some("super:xQJmxLMiHGwaqBvst5y6rkB6HQs=")
+        }),
+        ("server.3=a:2888:3888", |c| c.server.as_ref().is_some_and(|server| server.id.0 == 3)),
+        ("sessionRequireClientSASLAuth=false", |c| c.server.is_none()),
+        ("enforce.auth.enabled=false", |c| c.server.is_none()),
+    ];
+    for (line, check) in cases {
+        for line in [line.to_string(), format!("zookeeper.{line}")] {
+            let (config, notices) = parse(&line).unwrap();
+            assert!(check(&config), "{line}: {config:?}");
+            assert_eq!(notices, [], "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_server_line_can_say_where_clients_are_served() {
+    for (text, address) in [
+        ("dataDir=d\nserver.1=a:1:2;2182", "*:2182"),
+        ("dataDir=d\nserver.1=a:1:2;b:2182", "b:2182"),
+        ("dataDir=d\nserver.1=a:1:2;2182\nclientPort=2182", "*:2182"),
+    ] {
+        let (config, _) = parse_with(text, &[]).unwrap();
+        assert_eq!(config.client_address.to_string(), address, "{text}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table of messages")]
+fn what_cannot_be_is_refused_with_file_line_key_value_and_what_is_allowed() {
+    let cases = [
+        (
+            "tickTime=0",
+            "zoo.cfg:3: tickTime=0 is not possible; allowed is a number of milliseconds, from 1 to 2147483647",
+        ),
+        (
+            "tickTime=2s",
+            "zoo.cfg:3: tickTime=2s is not possible; allowed is a number of milliseconds, from 1 to 2147483647",
+        ),
+        (
+            "\n#x\nzookeeper.snapCount = 1",
+            "zoo.cfg:5: zookeeper.snapCount=1 is not possible; allowed is a number of transactions, from 2 to 2147483647",
+        ),
+        (
+            "clientPort=65536",
+            "zoo.cfg:3: clientPort=65536 is not possible; allowed is a port, from 0 to 65535",
+        ),
+        (
+            "jute.maxbuffer=99999999999999999999",
+            "zoo.cfg:3: jute.maxbuffer=99999999999999999999 is not possible; allowed is bytes, from 1024 to 268435456",
+        ),
+        (
+            "enforceQuota=yes",
+            "zoo.cfg:3: enforceQuota=yes is not possible; allowed is true or false",
+        ),
+        (
+            "DigestAuthenticationProvider.digestAlg=MD5",
+            "zoo.cfg:3: DigestAuthenticationProvider.digestAlg=MD5 is not possible; allowed is SHA1, SHA-256 or SHA-512",
+        ),
+        (
+            "dataLogDir=",
+            "zoo.cfg:3: dataLogDir= is not possible; allowed is the path of a directory",
+        ),
+        (
+            "minSessionTimeout=70000",
+            "zoo.cfg:3: minSessionTimeout (70000 ms) is larger than maxSessionTimeout (60000 ms); without a say they are 2 and 20 times tickTime",
+        ),
+        (
+            "maxSessionTimeout=70",
+            "zoo.cfg:3: minSessionTimeout (6000 ms) is larger than maxSessionTimeout (70 ms); without a say they are 2 and 20 times tickTime",
+        ),
+        (
+            "server.1=a:1:2;2182",
+            "zoo.cfg:2: clients are served at *:2181 by clientPort and at *:2182 by the server line; leave one of them out",
+        ),
+        (
+            "server.x=a:1:2",
+            "zoo.cfg:3: server.x=a:1:2 is not possible; allowed is server.N with a number N",
+        ),
+        (
+            "server.1=a:1:2\nserver.2=b:1:2",
+            "zoo.cfg:4: server.2 asks for an ensemble of several servers, which this version of Zooid does not have; to run a single server, leave only its own server line, or none",
+        ),
+        (
+            "server.1=a:1:2:observer",
+            "zoo.cfg:3: server.1 asks for an ensemble of several servers, which this version of Zooid does not have; an observer needs servers to observe",
+        ),
+        (
+            "dynamicConfigFile=x",
+            "zoo.cfg:3: dynamicConfigFile asks for a file of its own for the ensemble's servers, which this version of Zooid does not have; move its server line into this file and take the key out",
+        ),
+        (
+            "enforce.auth.enabled=true",
+            "zoo.cfg:3: enforce.auth.enabled asks for clients that have to authenticate, which this version of Zooid does not have; take the key out to let clients in without",
+        ),
+        (
+            "a=\\u12",
+            "zoo.cfg:3: \\u has to be followed by four hexadecimal digits; for a backslash write \\\\",
+        ),
+    ];
+    for (more, expected) in cases {
+        assert_eq!(parse(more).unwrap_err(), expected, "{more}");
+    }
+    let server_form = parse("server.1=a").unwrap_err();
+    assert!(
+        server_form.starts_with("zoo.cfg:3: server.1=a is not possible; allowed is host:port:")
+    );
+    for (text, expected) in [
+        ("clientPort=1", "zoo.cfg: dataDir is not set; name the directory for this server's data"),
+        (
+            "dataDir=d",
+            "zoo.cfg: clientPort is not set; name the port for clients; 2181 is the usual one",
+        ),
+        (
+            "dataDir=d\nclientPortAddress=x",
+            "zoo.cfg:2: clientPortAddress is set, but clientPort is not",
+        ),
+    ] {
+        assert_eq!(parse_with(text, &[]).unwrap_err(), expected, "{text}");
+    }
+    let flag = [("JVMFLAGS", "-Djute.maxbuffer=x")];
+    assert_eq!(
+        parse_with(LEAST, &flag).unwrap_err(),
+        "JVMFLAGS: jute.maxbuffer=x is not possible; allowed is bytes, from 1024 to 268435456"
+    );
+    let absent = Config::load(Some(Path::new("/nowhere/zoo.cfg"))).unwrap_err().to_string();
+    assert!(absent.starts_with("cannot read the configuration /nowhere/zoo.cfg: "), "{absent}");
+}
+
+#[test]
+fn which_place_wins_is_decided_and_said() {
+    let snap_count = |text: &str, server: &str, all: &str| {
+        let flags = [("SERVER_JVMFLAGS", server), ("JVMFLAGS", all)];
+        let (config, notices) = parse_with(&format!("{LEAST}{text}"), &flags).unwrap();
+        (config.snap_count, config.frame_bytes, texts(notices))
+    };
+    let default = (100_000, 0xf_ffff);
+    type Case = (&'static str, &'static str, &'static str, (u64, usize), &'static [&'static str]);
+    let cases: [Case; 8] = [
+        ("", "-Dzookeeper.snapCount=5", "", (5, default.1), &[]),
+        ("", "-DsnapCount=5 -Dother=6", "", default, &[]),
+        (
+            "",
+            "-Dzookeeper.snapCount=5",
+            "-Dzookeeper.snapCount=6",
+            (6, default.1),
+            &[
+                "warning: zookeeper.snapCount in JVMFLAGS wins over zookeeper.snapCount in SERVER_JVMFLAGS",
+            ],
+        ),
+        (
+            "snapCount=7",
+            "-Dzookeeper.snapCount=5",
+            "",
+            (7, default.1),
+            &["warning: snapCount in zoo.cfg:3 wins over zookeeper.snapCount in SERVER_JVMFLAGS"],
+        ),
+        (
+            "snapCount=7\nzookeeper.snapCount=8",
+            "",
+            "",
+            (8, default.1),
+            &["warning: zookeeper.snapCount in zoo.cfg:4 wins over snapCount in zoo.cfg:3"],
+        ),
+        ("snapCount=7", "-Dzookeeper.snapCount=7", "", (7, default.1), &[]),
+        (
+            "jute.maxbuffer=2000",
+            "-Djute.maxbuffer=3000",
+            "",
+            (default.0, 3000),
+            &["warning: jute.maxbuffer in SERVER_JVMFLAGS wins over jute.maxbuffer in zoo.cfg:3"],
+        ),
+        (
+            "jute.maxbuffer=2000",
+            "",
+            "-Dzookeeper.jute.maxbuffer=3000",
+            (default.0, 3000),
+            &[
+                "warning: zookeeper.jute.maxbuffer in JVMFLAGS wins over jute.maxbuffer in zoo.cfg:3",
+            ],
+        ),
+    ];
+    for (text, server, all, (count, bytes), notices) in cases {
+        let found = snap_count(text, server, all);
+        let notices = notices.iter().map(|text| text.to_string()).collect();
+        assert_eq!(found, (count, bytes, notices), "{text} {server} {all}");
+    }
+}
+
+#[test]
+fn what_is_not_used_is_said() {
+    let cases: [(&str, &[&str]); 8] = [
+        ("nonsense=1", &["warning: zoo.cfg:3: ignored the unknown key \"nonsense\""]),
+        (
+            "maxClientCnxn=1",
+            &[
+                "warning: zoo.cfg:3: ignored the unknown key \"maxClientCnxn\"; did you mean maxClientCnxns?",
+            ],
+        ),
+        (
+            "initLimit=10\nsyncLimit=5",
+            &[
+                "information: ignored initLimit, syncLimit: only an ensemble has a use for them, and this server stands alone",
+            ],
+        ),
+        (
+            "autopurge.purgeInterval=1",
+            &[
+                "information: ignored autopurge.purgeInterval: old log files and checkpoints are always purged, and no faster than is safe",
+            ],
+        ),
+        (
+            "admin.serverPort=8080\nzookeeper.admin.enableServer=true",
+            &[
+                "warning: this version does not have the AdminServer: ignored zookeeper.admin.enableServer, admin.serverPort",
+            ],
+        ),
+        (
+            "admin.enableServer=false\nskipACL=no",
+            &[
+                "information: ignored admin.enableServer, skipACL: they switch off what this version does not have",
+            ],
+        ),
+        (
+            "4lw.commands.whitelist=ruok,nope",
+            &[
+                "warning: zoo.cfg:3: 4lw.commands.whitelist names \"nope\", which is no four-letter word",
+            ],
+        ),
+        (
+            "server.1=a:1:2;;2281",
+            &["warning: zoo.cfg:3: this version does not have TLS: ignored the port in server.1"],
+        ),
+    ];
+    for (more, expected) in cases {
+        let (_, notices) = parse(more).unwrap();
+        assert_eq!(texts(notices), expected, "{more}");
+    }
+}
+
+#[test]
+fn a_usual_file_is_taken_as_it_is() {
+    let text = "# The number of milliseconds of each tick\r\ntickTime=2000\r\ninitLimit=10\r\n\
+                syncLimit=5\r\ndataDir=/var/lib/zookeeper\r\nclientPort=2181\r\n\
+                4lw.commands.whitelist=mntr,conf,ruok\r\nadmin.enableServer=true\r\n\
+                metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\r\n\
+                metricsProvider.httpPort=7000\r\nautopurge.snapRetainCount=3\r\n";
+    let (config, notices) = parse_with(text, &[]).unwrap();
+    assert_eq!(config.data_dir, Path::new("/var/lib/zookeeper"));
+    assert_eq!((config.tick, config.timeouts.max), (Millis(2000), Millis(40_000)));
+    assert_eq!(notices.iter().filter(|notice| notice.is_warning).count(), 2);
+}
+
+#[test]
+fn open_files_limit_connections_that_nobody_limits() {
+    let settings = |more, files| parse(more).unwrap().0.transport_settings(files).connections;
+    assert_eq!(settings("", Some(1024)), Some(816));
+    assert_eq!(settings("", None), None);
+    assert_eq!(settings("maxCnxns=5", Some(1024)), Some(5));
+}
+
+proptest! {
+    #[test]
+    fn no_file_is_too_strange(bytes: Vec<u8>, flags: String) {
+        let _ = Config::parse(Path::new("zoo.cfg"), &bytes, &[("JVMFLAGS", &flags)]);
+    }
+
+    #[test]
+    fn no_value_is_too_strange(
+        key in prop::sample::select(vec![
+            "tickTime", "minSessionTimeout", "maxSessionTimeout", "jute.maxbuffer", "server.1",
+            "clientPort", "4lw.commands.whitelist", "snapCount", "clientPortAddress", "server.",
+            "znode.container.maxNeverUsedIntervalMs", "DigestAuthenticationProvider.digestAlg",
+        ]),
+        value: String,
+        number: i64,
+    ) {
+        let _ = parse(&format!("{key}={value}"));
+        let _ = parse(&format!("{key}={number}"));
+    }
+}
