@@ -11,4 +11,7 @@ mod sessions;
 
 mod digests;
 
+mod model;
+mod properties;
+
 mod world;
