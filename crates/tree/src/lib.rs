@@ -29,6 +29,7 @@ mod session;
 mod collect;
 mod quota;
 
+mod changes;
 mod checkpoint;
 mod record;
 mod restore;

@@ -10,7 +10,7 @@ use zooid_model::{EphemeralOwner, Stat};
 
 use crate::acls::AclId;
 use crate::arena::NodeId;
-use crate::checkpoint::Mark;
+use crate::changes::Mark;
 use crate::digest;
 use crate::hash::hash;
 use crate::name::Name;

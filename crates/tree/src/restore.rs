@@ -10,7 +10,7 @@ use zooid_ids::{SessionId, Zxid};
 use zooid_model::{Acl, path};
 
 use crate::arena::NodeId;
-use crate::checkpoint::Mark;
+use crate::changes::Mark;
 use crate::node::PersistedStat;
 use crate::record::Record;
 use crate::session::{HeldSession, Session, is_usable};

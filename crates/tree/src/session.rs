@@ -8,7 +8,7 @@ use zooid_ids::{ClusterId, Millis, SessionId};
 use zooid_model::{EphemeralOwner, Origin, Owner, Turn};
 
 use crate::arena::NodeId;
-use crate::checkpoint::Mark;
+use crate::changes::Mark;
 use crate::outcome::{Applied, Outcome, Stamp};
 use crate::tree::Tree;
 use crate::write::Report;

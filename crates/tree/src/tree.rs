@@ -8,7 +8,8 @@ use zooid_model::{Acl, Change, ChangeKind, Command, Identity, Perms, Write, path
 
 use crate::acls::Acls;
 use crate::arena::{Arena, NodeId};
-use crate::checkpoint::{Changes, Counts};
+use crate::changes::Changes;
+use crate::checkpoint::Counts;
 use crate::collect::Due;
 use crate::edit::Undo;
 use crate::node::{Content, Node, PersistedStat};
