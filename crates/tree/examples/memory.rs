@@ -1,9 +1,7 @@
-//! Fills a tree with small znodes and prints what they take and how long it took.
+//! Fills a tree with small znodes and prints what they take, and how much CPU each step took.
 //!
 //! `cargo run --release --example memory -- [ZNODES] [BYTES]`; a million of 100 bytes if not said.
 #![allow(clippy::print_stdout, reason = "it is what the example is for")]
-
-use std::time::Instant;
 
 use bytes::Bytes;
 use zooid_ids::{BootNonce, ConnectionId, Millis, ServerId, SessionId, Zxid};
@@ -11,7 +9,7 @@ use zooid_model::{
     Acl, Command, Create, CreateKind, CreateMode, Grants, Identity, Owner, Read, Turn, Write,
     WriteOp,
 };
-use zooid_tree::{Outcome, Stamp, Tree};
+use zooid_tree::{Outcome, Record, Stamp, Tree};
 
 const SESSION: SessionId = SessionId(0x0100_0000_0000_0001);
 const OWNER: Owner = Owner { server: ServerId(1), boot: BootNonce(1), connection: ConnectionId(1) };
@@ -60,8 +58,8 @@ fn main() {
     let mut client = Client::new(vec![7; bytes].into());
     client.create("/bench".into());
     client.create("/bench/dir".into());
-    let say = |what: &str, since: Instant| {
-        let each = since.elapsed().as_nanos() / znodes as u128;
+    let say = |what: &str, since: u64| {
+        let each = (cpu_millis() - since) * 1_000_000 / znodes as u64;
         let taken = resident() - empty;
         println!(
             "{what:<10} {each:>6} ns each, {:>4} MB, {} bytes each",
@@ -71,30 +69,47 @@ fn main() {
     };
     let path = |n: usize| format!("/bench/dir/node-{n:010}");
 
-    let start = Instant::now();
+    let start = cpu_millis();
     (0..znodes).for_each(|n| client.create(path(n)));
     say("create", start);
 
-    let start = Instant::now();
+    let start = cpu_millis();
     for n in 0..znodes {
         let read = Read::GetData { path: path(n * 7919 % znodes), watch: false };
         assert!(client.tree.read(&read, SESSION, &[]).is_ok());
     }
     say("getData", start);
 
-    let start = Instant::now();
+    let start = cpu_millis();
     for n in 0..znodes {
         let data = Some(client.data.clone());
         client.write(WriteOp::SetData { path: path(n * 7919 % znodes), data, version: -1 });
     }
     say("setData", start);
 
-    let start = Instant::now();
+    let start = cpu_millis();
     client.tree.hand_over();
-    println!("hand-over in {:?}", start.elapsed());
-    while client.tree.harvest(4096).len() == 4096 {}
+    let mut records = Vec::new();
+    while records.len() % 4096 == 0 {
+        records.extend(client.tree.harvest(4096));
+    }
     client.tree.complete_run();
     say("harvest", start);
+
+    let (zxid, digest) = (client.tree.zxid(), client.tree.digest());
+    drop(client);
+    records.sort_by(|one, other| path_of(one).cmp(path_of(other)));
+    let start = cpu_millis();
+    let tree = Tree::restore(zxid, records).expect("the records make a tree");
+    assert_eq!(tree.digest(), digest);
+    say("restore", start);
+}
+
+fn path_of(record: &Record) -> &str {
+    match record {
+        Record::Znode { path, .. } | Record::ZnodeGone { path } => path,
+        _ => "",
+    }
 }
 
 /// Bytes of memory that the process holds.
@@ -102,4 +117,11 @@ fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
     pages.expect("statm has the resident pages second") * 4096
+}
+
+/// Milliseconds of CPU that the process used, in the kernel's ticks of ten.
+fn cpu_millis() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
+    let fields = stat.rsplit(") ").next().expect("stat has a name in brackets").split(' ');
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum::<u64>() * 10
 }

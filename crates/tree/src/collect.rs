@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use zooid_ids::{Millis, Zxid};
 use zooid_model::{Command, EphemeralOwner};
 
+use crate::arena::NodeId;
 use crate::node::Node;
 use crate::outcome::{Applied, Outcome, Stamp};
 use crate::tree::Tree;
@@ -41,20 +42,24 @@ pub(crate) fn due(node: &Node) -> Option<Due> {
 
 impl Tree {
     /// The commands that collect what may be collected at `now` (the leader's wall clock), `limit`
-    /// at most: containers whose last child is gone; those that never had one and were not touched
-    /// for longer than `never_used` (0 keeps them for ever); TTL nodes without children whose data
-    /// was not set for longer than their time to live.
+    /// at most: containers whose last child is gone; those that never had one and whose data was
+    /// not set for longer than `never_used` (0 or less keeps them for ever); TTL nodes without
+    /// children whose data was not set for longer than their time to live. What is not due costs
+    /// no time.
     #[must_use]
     pub fn collectable(&self, now: Millis, never_used: Millis, limit: usize) -> Vec<Command> {
-        self.due
-            .iter()
-            .filter(|(due, _)| match *due {
-                Due::Now => true,
-                Due::NeverUsed(since) => {
-                    never_used.0 != 0 && now.0.saturating_sub(since.0) > never_used.0
-                }
-                Due::After(deadline) => now > deadline,
-            })
+        let oldest = (Due::NeverUsed(Millis(i64::MIN)), NodeId::ROOT);
+        let unused_since = match never_used.0 {
+            1.. => Millis(now.0.saturating_sub(never_used.0)),
+            _ => Millis(i64::MIN),
+        };
+        let emptied = self.due.range(..oldest);
+        let unused = self.due.range(oldest..(Due::NeverUsed(unused_since), NodeId::ROOT));
+        let first = (Due::After(Millis(i64::MIN)), NodeId::ROOT);
+        let over = self.due.range(first..(Due::After(now), NodeId::ROOT));
+        emptied
+            .chain(unused)
+            .chain(over)
             .take(limit)
             .map(|(_, id)| {
                 let stat = self.nodes.get(*id).persisted();

@@ -50,7 +50,10 @@ impl Tree {
             Read::GetEphemerals { prefix } => Ok(self.get_ephemerals(prefix, session)),
             Read::GetAllChildrenNumber { path } => {
                 self.visible(path, identities, Perms::READ)?;
-                let nodes = self.measure(path).count;
+                let nodes = match &**path {
+                    "/" | "" => self.nodes.len() as i64,
+                    path => self.measure(path).count,
+                };
                 Ok(Reply::AllChildrenNumber((nodes - 1) as i32))
             }
             Read::MultiRead(reads) => Ok(Reply::MultiRead(

@@ -105,7 +105,7 @@ impl Tree {
                 }
             }
         }
-        if let Some(path) = SYSTEM_NODES.into_iter().find(|path| !tree.has(path)) {
+        if let Some(path) = SYSTEM_NODES.into_iter().find(|path| tree.restored(path).is_none()) {
             return Err(RestoreError::NoSystemZnode { path });
         }
         tree.restore_ephemerals(ephemerals)?;
@@ -114,8 +114,9 @@ impl Tree {
         Ok(tree)
     }
 
-    fn has(&self, path: &str) -> bool {
-        self.nodes.len() > 0 && self.locate(path).is_some()
+    /// The node with this path, also where there is not even a root yet.
+    fn restored(&self, path: &str) -> Option<NodeId> {
+        if self.nodes.len() == 0 { None } else { self.locate(path) }
     }
 
     fn restore_znode(
@@ -127,23 +128,35 @@ impl Tree {
     ) -> Result<NodeId, RestoreError> {
         path::validate(path)
             .map_err(|reason| RestoreError::NoPath { path: path.into(), reason })?;
-        if self.has(path) {
-            return Err(RestoreError::SameZnode { path: path.into() });
-        }
         let parent = match path::split(path) {
-            None => NodeId::ROOT,
-            Some((parent, _)) if !self.has(parent) => {
-                return Err(RestoreError::NoParent { path: path.into() });
+            None if self.nodes.len() > 0 => {
+                return Err(RestoreError::SameZnode { path: path.into() });
             }
-            Some((parent, _)) => self.locate(parent).expect("it was just seen"),
+            None => NodeId::ROOT,
+            Some((parent, name)) => self.restored_parent(path, parent, name)?,
         };
-        if path != path::ROOT && self.nodes.get(parent).session().is_some() {
-            return Err(RestoreError::BelowEphemeral { path: path.into() });
-        }
         let node = self.new_node(parent, path, data, acl, stat);
         let id = self.nodes.reserve();
         self.put_in(id, node, path);
         Ok(id)
+    }
+
+    fn restored_parent(
+        &self,
+        path: &str,
+        parent: &str,
+        name: &str,
+    ) -> Result<NodeId, RestoreError> {
+        let Some(parent) = self.restored(parent) else {
+            return Err(RestoreError::NoParent { path: path.into() });
+        };
+        if self.nodes.get(parent).session().is_some() {
+            return Err(RestoreError::BelowEphemeral { path: path.into() });
+        }
+        match self.child(parent, name) {
+            Some(_) => Err(RestoreError::SameZnode { path: path.into() }),
+            None => Ok(parent),
+        }
     }
 
     fn restore_session(&mut self, id: SessionId, session: Session) -> Result<(), RestoreError> {
