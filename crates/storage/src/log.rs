@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
-use zooid_ids::{LogIndex, Millis};
+use zooid_ids::{LogIndex, Millis, Zxid};
 
 use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
 use crate::witness::{Witness, WitnessRecord};
@@ -259,6 +259,21 @@ impl LogWriter {
     #[must_use]
     pub fn last(&self) -> LogPosition {
         self.last
+    }
+
+    /// Where the entry with this zxid stands: what a checkpoint of the state at that zxid is named
+    /// by. `None` if the log has no such entry. Reads some twenty entries.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn position(&self, zxid: Zxid) -> Result<Option<LogPosition>, ReadError> {
+        for known in [self.last, self.base] {
+            if known.zxid == zxid {
+                return Ok(Some(known));
+            }
+        }
+        self.first()
+            .map_or(Ok(None), |first| scan::find(&self.engine, first, self.last.index, zxid))
     }
 
     /// The oldest entry that can be read; `None` if there is none.

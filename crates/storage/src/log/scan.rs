@@ -1,11 +1,12 @@
 //! Reading the log: entry by entry, and checking that they are one history.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use raft_engine::Engine;
-use zooid_ids::LogIndex;
+use zooid_ids::{LogIndex, Zxid};
 
 use super::{REGION, Records};
 use crate::entry::{LogEntry, LogPosition, Record};
@@ -112,6 +113,26 @@ pub(crate) fn record_at(engine: &Arc<Engine>, index: LogIndex) -> Result<Record,
     Entries::new(engine.clone(), index, index)
         .next_record()
         .unwrap_or(Err(ReadError::Absent(index)))
+}
+
+/// The entry with this zxid among those from `first` to `last`, whose zxids ascend.
+pub(crate) fn find(
+    engine: &Arc<Engine>,
+    first: LogIndex,
+    last: LogIndex,
+    zxid: Zxid,
+) -> Result<Option<LogPosition>, ReadError> {
+    let (mut from, mut to) = (first.0, last.0);
+    while from <= to {
+        let middle = from + (to - from) / 2;
+        let position = record_at(engine, LogIndex(middle))?.position();
+        match position.zxid.cmp(&zxid) {
+            Ordering::Equal => return Ok(Some(position)),
+            Ordering::Less => from = middle + 1,
+            Ordering::Greater => to = middle - 1,
+        }
+    }
+    Ok(None)
 }
 
 /// What the log holds, read and checked from `checkpoint` on.

@@ -35,8 +35,7 @@ impl RunWriter {
     /// Begins a run in `dir`.
     ///
     /// # Errors
-    /// [`Fatal`] if the file cannot be written. Until a run is published nothing depends on it, so
-    /// a caller may also go on without it.
+    /// [`Fatal`] if the file cannot be written.
     pub(crate) fn create(dir: &Path, header: RunHeader) -> Result<Self, Fatal> {
         let path = dir.join(format!("{}.{UNFINISHED}", header.file_name()));
         let mut file = File::create(&path).map_err(Fatal::at("begin a run", &path))?;
@@ -68,7 +67,7 @@ impl RunWriter {
     /// If the key is empty or not above the one before, or something is above 1 GiB.
     ///
     /// # Errors
-    /// [`Fatal`], as [`create`](Self::create).
+    /// [`Fatal`] if the file cannot be written.
     pub fn push(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), Fatal> {
         assert!(key > self.last_key.as_slice(), "keys of a run ascend");
         let value_len = value.map_or(0, <[u8]>::len);
@@ -110,7 +109,7 @@ impl RunWriter {
     /// Makes the run durable under its own name. It counts once it is published.
     ///
     /// # Errors
-    /// [`Fatal`], as [`create`](Self::create).
+    /// [`Fatal`] if the file cannot be written.
     pub fn finish(mut self) -> Result<RunSummary, Fatal> {
         if self.in_block > 0 {
             self.close_block()?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::home::{Home, checkpoint, entry, last, loaded, replayed, written};
-use zooid_ids::{Epoch, Incarnation, LogIndex, Millis, ServerId};
+use zooid_ids::{Epoch, Incarnation, LogIndex, Millis, ServerId, Zxid};
 use zooid_storage::{Promise, Recovery, RunKind};
 
 #[test]
@@ -94,6 +94,20 @@ fn a_batch_above_the_limits_is_split() {
     assert!(done.bytes > 10_000 * 240);
     let mut opened = home.open();
     assert_eq!(replayed(&mut opened), entries);
+}
+
+#[test]
+fn a_zxid_has_its_position() {
+    let home = Home::with_entries(100);
+    let opened = home.open();
+    for n in 1..=100 {
+        let position = opened.log.position(entry(n).zxid).unwrap().unwrap();
+        assert_eq!((position.index, position.zxid), (LogIndex(n), entry(n).zxid));
+    }
+    assert_eq!(opened.log.position(entry(100).zxid).unwrap(), Some(opened.log.last()));
+    assert_eq!(opened.log.position(entry(101).zxid).unwrap(), None);
+    assert_eq!(opened.log.position(Zxid::new(Epoch(1), 0)).unwrap(), None);
+    assert_eq!(opened.log.position(Zxid::ZERO).unwrap().unwrap().index, LogIndex(0));
 }
 
 #[test]
