@@ -8,7 +8,7 @@
 //! What is read here is raft-engine's format, versions 1 and 2:
 //!
 //! ```text
-//! file   magic (53 or so bytes of text), version (8, big-endian); in version 2: alignment (8)
+//! file   magic (53 bytes of text), version (8, big-endian); in version 2: alignment (8)
 //! batch  length << 8 | compression (8, big-endian), offset of the footer (8, big-endian)
 //!        entries and their CRC-32 (4, little-endian), if there are any
 //!        footer and its CRC-32 (4, little-endian), in version 2 XOR the file's number

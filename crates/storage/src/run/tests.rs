@@ -1,3 +1,5 @@
+//! Runs: the layout byte by byte, every kind of damage, and merging against a map.
+
 use std::collections::BTreeMap;
 use std::fs;
 
