@@ -1,3 +1,71 @@
-//! The one binary.
+//! The one binary: `zooid server`.
+//!
+//! What a command does stands in the crate that does it; here is only what can be typed. Data goes
+//! to stdout, the log to stderr.
 
-fn main() {}
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+/// A coordination server that takes the place of Apache ZooKeeper.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The form of the log on stderr
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// A line for a person
+    Text,
+    /// An object a line, for machines
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server
+    ///
+    /// Without a file: on 127.0.0.1:2181, with its data in ./zooid-data. With one: as that
+    /// `zoo.cfg` says, the file that ZooKeeper reads. SERVER_JVMFLAGS and JVMFLAGS are searched
+    /// for -D settings. ZOOID_LOG chooses what is logged, like `debug` or `zooid_server=trace`.
+    ///
+    /// Exit codes: 0 after SIGTERM or SIGINT, 1 if the server could not start (2 for a wrong
+    /// configuration), 10 if it could not go on.
+    ///
+    /// Example: zooid server /etc/zookeeper/conf/zoo.cfg
+    #[command(verbatim_doc_comment)]
+    Server {
+        /// ZooKeeper's configuration file
+        #[arg(value_name = "ZOO.CFG")]
+        config: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(arguments.log_format);
+    match arguments.command {
+        Command::Server { config } => zooid_server::run(config.as_deref()),
+    }
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("ZOOID_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("info,raft_engine=warn"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

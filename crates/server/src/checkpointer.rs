@@ -1,0 +1,132 @@
+//! The thread that writes checkpoints.
+//!
+//! It asks the loop for the changed records a thousand at a time, so that the loop never stands
+//! still for it, sorts them and writes them as one run. When there are many runs it merges them.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use zooid_node::contract::checkpoint::write_record;
+use zooid_storage::{Checkpoints, Fatal, LogPosition, MergeError, RunKind};
+use zooid_transport::Mailbox;
+use zooid_tree::HandOver;
+
+use crate::{Event, clock, guard};
+
+/// Records that the loop gives at a time: about half a millisecond of its time.
+const RECORDS: usize = 1000;
+
+/// Runs that are merged into one; as many as can be read side by side without notice at a start.
+const RUNS: usize = 8;
+
+/// The way to the thread. When it is dropped the thread gives up what it is at and ends.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    orders: Option<Sender<(HandOver, LogPosition)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    /// Starts the thread.
+    #[must_use]
+    pub(crate) fn start(checkpoints: Checkpoints, mailbox: Arc<Mailbox<Event>>) -> Self {
+        let (orders, waiting) = channel();
+        let thread =
+            guard::spawn("checkpoint", move || Writer { checkpoints, mailbox }.work(&waiting));
+        Self { orders: Some(orders), thread: Some(thread) }
+    }
+
+    /// Writes the checkpoint that the tree handed over; `position` is where that was in the log.
+    pub(crate) fn write(&self, hand_over: HandOver, position: LogPosition) {
+        let orders = self.orders.as_ref().expect("the sender lives until the drop");
+        assert!(orders.send((hand_over, position)).is_ok(), "the thread lives as long");
+    }
+}
+
+impl Drop for Checkpointer {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of that thread has ended the process.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Writer {
+    checkpoints: Checkpoints,
+    mailbox: Arc<Mailbox<Event>>,
+}
+
+type Pair = (Vec<u8>, Option<Vec<u8>>);
+
+impl Writer {
+    fn work(&mut self, waiting: &Receiver<(HandOver, LogPosition)>) {
+        while let Ok((hand_over, position)) = waiting.recv() {
+            let Some(pairs) = self.harvest() else { return };
+            match self.write(pairs, hand_over, position) {
+                Ok(()) => self.mailbox.put(Event::CheckpointEnded(Some(position))),
+                Err(error) => {
+                    tracing::error!(%error, "the checkpoint failed; the log keeps everything");
+                    self.mailbox.put(Event::CheckpointEnded(None));
+                }
+            }
+            self.merge();
+        }
+    }
+
+    /// All records of the run, sorted; `None` where the loop has ended.
+    fn harvest(&self) -> Option<Vec<Pair>> {
+        let mut pairs = Vec::new();
+        loop {
+            let (give, take) = sync_channel(1);
+            self.mailbox.put(Event::Harvest(RECORDS, give));
+            let records = take.recv().ok()?;
+            let last = records.len() < RECORDS;
+            pairs.extend(records.iter().map(write_record));
+            if last {
+                break;
+            }
+        }
+        pairs.sort_unstable();
+        Some(pairs)
+    }
+
+    fn write(
+        &mut self,
+        pairs: Vec<Pair>,
+        hand_over: HandOver,
+        position: LogPosition,
+    ) -> Result<(), Fatal> {
+        let started = clock::now();
+        let first = self.checkpoints.manifest().runs.is_empty();
+        let kind = if first { RunKind::Base } else { RunKind::Delta };
+        let mut run = self.checkpoints.begin(kind, position, hand_over.digest, clock::wall())?;
+        for (key, value) in pairs {
+            // A base has nothing before it that could be gone.
+            if value.is_some() || kind == RunKind::Delta {
+                run.push(&key, value.as_deref())?;
+            }
+        }
+        let summary = run.finish()?;
+        self.checkpoints.publish(&summary)?;
+        let milliseconds = clock::now().since(started).0;
+        let zxid = position.zxid;
+        tracing::info!(%zxid, records = summary.records, bytes = summary.bytes, milliseconds, "checkpoint");
+        Ok(())
+    }
+
+    fn merge(&mut self) {
+        if self.checkpoints.manifest().runs.len() < RUNS {
+            return;
+        }
+        match self.checkpoints.merge(clock::wall()) {
+            Ok(()) => tracing::info!("merged the checkpoint's runs"),
+            Err(MergeError::Fatal(fatal)) => {
+                tracing::error!(error = %fatal, "the runs were not merged; they stay as they are");
+            }
+            Err(error) => guard::die("checkpoint", &error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What the loop is told, through its one mailbox.
+
+use std::sync::mpsc::SyncSender;
+
+use zooid_storage::{Appended, LogPosition};
+use zooid_transport::FromClient;
+use zooid_tree::Record;
+use zooid_zab::Ticket;
+
+use crate::turn::Loop;
+
+/// One thing that happened.
+pub(crate) enum Event {
+    /// A client did something.
+    Client(FromClient),
+    /// The disk has synced what was handed out under this ticket.
+    Durable(Ticket, Option<Appended>),
+    /// The thread that writes a checkpoint has room for so many records.
+    Harvest(usize, SyncSender<Vec<Record>>),
+    /// The checkpoint at this position is durable; none where it failed.
+    CheckpointEnded(Option<LogPosition>),
+    /// Somebody wants to look at the state.
+    Look(Box<dyn FnOnce(&Loop) + Send>),
+    /// The loop ends, with what was told to it before.
+    Stop,
+}
+
+impl Event {
+    /// Goes before what clients want: it makes room, and never waits for more than itself.
+    #[must_use]
+    pub(crate) fn is_control(&self) -> bool {
+        !matches!(self, Self::Client(_))
+    }
+}
+
+impl From<FromClient> for Event {
+    fn from(message: FromClient) -> Self {
+        Self::Client(message)
+    }
+}

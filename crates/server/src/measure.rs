@@ -1,0 +1,39 @@
+//! What the loop measures, for `mntr`.
+
+use std::time::Duration;
+
+/// Count, sum and extremes of one quantity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    /// How often it was measured.
+    pub(crate) count: u64,
+    /// All together, in milliseconds.
+    pub(crate) sum_ms: u64,
+    /// The least, in milliseconds.
+    pub(crate) min_ms: u64,
+    /// The greatest, in milliseconds.
+    pub(crate) max_ms: u64,
+}
+
+impl Summary {
+    fn add(&mut self, duration: Duration) {
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.min_ms = if self.count == 0 { milliseconds } else { self.min_ms.min(milliseconds) };
+        self.max_ms = self.max_ms.max(milliseconds);
+        self.sum_ms = self.sum_ms.saturating_add(milliseconds);
+        self.count += 1;
+    }
+}
+
+/// All that is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Measures {
+    /// `fsynctime`: how long syncs of the log took.
+    pub(crate) fsync_time: Summary,
+}
+
+impl Measures {
+    pub(crate) fn fsync(&mut self, took: Duration) {
+        self.fsync_time.add(took);
+    }
+}

@@ -1,0 +1,148 @@
+//! Everything together: from a configuration to a server that has stopped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use zooid_node::Node;
+use zooid_storage::{DataDirs, OpenError, Opened, ReadError, Recovery, Storage};
+use zooid_transport::{Clients, Listener, Mailbox};
+
+use crate::checkpointer::Checkpointer;
+use crate::config::{Config, HostPort};
+use crate::disk::Disk;
+use crate::identity::IdentityError;
+use crate::load::{LoadError, load};
+use crate::operators::Operators;
+use crate::turn::Loop;
+use crate::{Event, clock, guard, identity};
+
+/// Why a server did not start, or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// The data directories.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// The checkpoint.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The end of the log.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// Who this server is.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A client port.
+    #[error("cannot listen for clients on {address}: {cause}; is another server running there?")]
+    Bind {
+        /// Where.
+        address: HostPort,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+}
+
+/// How long clients may take to accept their answers when the server stops.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server that is up.
+pub(crate) struct Server {
+    clients: Arc<Clients>,
+    mailbox: Arc<Mailbox<Event>>,
+    turns: JoinHandle<()>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Recovers what is in the data directories, then serves clients. Needs tokio's context.
+    ///
+    /// # Errors
+    /// See [`ServeError`]; nothing was served then.
+    pub(crate) async fn start(config: &Config) -> Result<Self, ServeError> {
+        let (listener, address) = bind(config)?;
+        let open_files = crate::system::raise_open_files();
+        let mailbox = Arc::new(Mailbox::<Event>::default());
+        let clients = Clients::new(config.transport_settings(open_files), mailbox.clone());
+        let (ready, is_ready) = oneshot::channel();
+        let (turns, dirs) = start_loop(config, &mailbox, ready)?;
+        // The loop either says so or ends the process.
+        let _ = is_ready.await;
+        let operators = Operators::new(config, address.port(), &clients, &mailbox, &dirs);
+        tokio::spawn(listener.serve(clients.clone(), Arc::new(operators)));
+        Ok(Self { clients, mailbox, turns, address })
+    }
+
+    /// Where it listens for clients.
+    #[must_use]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops gracefully: what clients have asked is answered, what is written is synced.
+    pub(crate) async fn stop(self) {
+        let cut_off = self.clients.stop(PATIENCE).await;
+        if cut_off > 0 {
+            tracing::warn!(connections = cut_off, "did not take their answers in time");
+        }
+        self.mailbox.put(Event::Stop);
+        let turns = self.turns;
+        // A panic of that thread has ended the process.
+        let _ = tokio::task::spawn_blocking(move || turns.join()).await;
+    }
+}
+
+fn bind(config: &Config) -> Result<(Listener, SocketAddr), ServeError> {
+    let failed = |cause| ServeError::Bind { address: config.client_address.clone(), cause };
+    let address = config.client_address.resolve().map_err(failed)?;
+    let listener = Listener::bind(address, config.backlog).map_err(failed)?;
+    let address = listener.local_address().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// Recovers, and starts the threads that the server is made of.
+fn start_loop(
+    config: &Config,
+    mailbox: &Arc<Mailbox<Event>>,
+    ready: oneshot::Sender<()>,
+) -> Result<(JoinHandle<()>, Arc<DataDirs>), ServeError> {
+    let started = clock::now();
+    let opened = Storage::open(&identity::storage_config(config)?)?;
+    tell_recovery(&opened);
+    let tree = load(opened.checkpoint.as_ref())?;
+    tracing::info!(
+        zxid = %opened.log.last().zxid, checkpoint = %tree.zxid(), znodes = tree.counts().znodes,
+        sessions = tree.counts().sessions, milliseconds = clock::now().since(started).0,
+        "recovered",
+    );
+    let (settings, voters, recovered) = identity::node_start(config, &opened, tree.zxid())?;
+    let node = Node::start(settings, clock::read(), tree, voters, recovered);
+    let Opened { dirs, log, checkpoints, entries, .. } = opened;
+    let durable = log.last();
+    let disk = Disk::start(log, mailbox.clone(), config.fsync_warning);
+    let checkpointer = Checkpointer::start(checkpoints, mailbox.clone());
+    let on_ready = Box::new(move || {
+        let milliseconds = clock::now().since(started).0;
+        tracing::info!(milliseconds, "ready");
+        // Whoever waited for it may have given up.
+        let _ = ready.send(());
+    });
+    let mailbox = mailbox.clone();
+    let dirs = Arc::new(dirs);
+    // The directories stay locked for as long as the loop runs.
+    let locked = dirs.clone();
+    let turns = guard::spawn("loop", move || {
+        Loop::new(node, mailbox, disk, checkpointer, entries, durable, on_ready).run();
+        drop(locked);
+    });
+    Ok((turns, dirs))
+}
+
+fn tell_recovery(opened: &Opened) {
+    match &opened.recovery {
+        Recovery::Fresh | Recovery::Sound(_) => tracing::info!("{}", opened.recovery),
+        other => tracing::warn!("{other}"),
+    }
+}

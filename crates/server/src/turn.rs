@@ -1,0 +1,221 @@
+//! The loop: takes all that happened, lets the node handle it, then does what the node says.
+//!
+//! It never waits but for something to happen: the disk, the sockets and the checkpoints are other
+//! threads, told through queues.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zooid_ids::{ConnectionId, Instant};
+use zooid_node::contract::entry::read_body;
+use zooid_node::{Effect, Node, ToClient};
+use zooid_storage::{Appended, Entries, LogEntry, LogPosition};
+use zooid_transport::{FromClient, Mailbox, Outgoing, Outlet};
+use zooid_zab::Entry;
+
+use crate::checkpointer::Checkpointer;
+use crate::disk::{Disk, Job};
+use crate::measure::Measures;
+use crate::{Event, clock, guard};
+
+/// The node asks the clock this often; sessions expire by whole ticks, which are longer.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A turn that takes longer is reported: everybody waits for it.
+const LONG_TURN_MS: i64 = 100;
+
+/// What the loop owns.
+pub(crate) struct Loop {
+    pub(crate) node: Node,
+    mailbox: Arc<Mailbox<Event>>,
+    disk: Disk,
+    checkpointer: Checkpointer,
+    /// What the log held before this process, until it is replayed.
+    recovered: Option<Entries>,
+    /// The end of the log that is durable.
+    durable: LogPosition,
+    clients: BTreeMap<ConnectionId, Client>,
+    /// Those that are told something in this turn.
+    told: Vec<ConnectionId>,
+    next_tick: Instant,
+    pub(crate) measures: Measures,
+    on_ready: Option<Box<dyn FnOnce() + Send>>,
+}
+
+struct Client {
+    outlet: Outlet,
+    waiting: Vec<Outgoing>,
+}
+
+impl Loop {
+    /// A loop around a node that was just started. `on_ready` is called once clients can be served.
+    #[must_use]
+    pub(crate) fn new(
+        node: Node,
+        mailbox: Arc<Mailbox<Event>>,
+        disk: Disk,
+        checkpointer: Checkpointer,
+        recovered: Entries,
+        durable: LogPosition,
+        on_ready: Box<dyn FnOnce() + Send>,
+    ) -> Self {
+        Self {
+            node,
+            mailbox,
+            disk,
+            checkpointer,
+            recovered: Some(recovered),
+            durable,
+            clients: BTreeMap::new(),
+            told: Vec::new(),
+            next_tick: Instant::default(),
+            measures: Measures::default(),
+            on_ready: Some(on_ready),
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self) {
+        let mut events = Vec::new();
+        self.finish_turn();
+        loop {
+            self.mailbox.drain(&mut events, TICK);
+            let clock = clock::read();
+            self.node.turn(clock);
+            let control: Vec<Event> = events.extract_if(.., |event| event.is_control()).collect();
+            let stop = control.iter().any(|event| matches!(event, Event::Stop));
+            control.into_iter().for_each(|event| self.take_control(event));
+            events.drain(..).for_each(|event| self.take(event));
+            if clock.now >= self.next_tick {
+                self.next_tick = Instant(clock.now.0 + TICK.as_millis() as u64);
+                self.node.tick();
+            }
+            self.finish_turn();
+            self.watch_time(clock.now);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn take_control(&mut self, event: Event) {
+        match event {
+            Event::Durable(ticket, appended) => {
+                if let Some(appended) = appended {
+                    self.appended(&appended);
+                }
+                self.node.durable(ticket);
+            }
+            Event::Harvest(limit, give) => {
+                // Nobody takes it only where the process is stopping.
+                let _ = give.send(self.node.harvest(limit));
+            }
+            Event::CheckpointEnded(position) => {
+                self.node.end_checkpoint(position.is_some());
+                if let Some(position) = position {
+                    self.disk.give(Job::Compact(position));
+                }
+            }
+            Event::Look(look) => look(self),
+            Event::Stop | Event::Client(_) => {}
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Client(FromClient::Opened { connection, peer, connect, outlet }) => {
+                self.clients.insert(connection, Client { outlet, waiting: Vec::new() });
+                self.node.open(connection, &peer.ip().to_string(), &connect);
+            }
+            Event::Client(FromClient::Requests { connection, requests }) => {
+                for (xid, request) in requests {
+                    self.node.request(connection, xid, request);
+                }
+            }
+            Event::Client(FromClient::Gone { connection }) => {
+                self.node.gone(connection);
+                self.clients.remove(&connection);
+            }
+            control => self.take_control(control),
+        }
+    }
+
+    fn appended(&mut self, appended: &Appended) {
+        self.durable = appended.position;
+        self.measures.fsync(appended.fsync);
+    }
+
+    fn finish_turn(&mut self) {
+        let mut effects = self.node.flush();
+        while !effects.is_empty() {
+            effects.into_iter().for_each(|effect| self.execute(effect));
+            effects = self.node.flush();
+        }
+        self.tell_clients();
+        if self.node.wants_checkpoint() && self.node.tree().zxid() == self.durable.zxid {
+            self.checkpointer.write(self.node.begin_checkpoint(), self.durable);
+        }
+        if self.node.is_serving()
+            && let Some(ready) = self.on_ready.take()
+        {
+            ready();
+        }
+    }
+
+    fn execute(&mut self, effect: Effect) {
+        match effect {
+            Effect::Promise { ticket, promise } => self.disk.give(Job::Promise(ticket, promise)),
+            Effect::Append { ticket, entries } => self.disk.give(Job::Append(ticket, entries)),
+            Effect::Replay { after, through } => {
+                let entries = self.recovered.take().expect("the log is replayed once");
+                tracing::info!(entries = entries.remaining(), %after, %through, "replaying the log");
+                for entry in entries {
+                    let entry = entry.map_err(|error| error.to_string()).and_then(read_entry);
+                    match entry {
+                        Ok(entry) => self.node.replay(entry),
+                        Err(why) => guard::die("loop", &why),
+                    }
+                }
+            }
+            Effect::Lead(epoch) => tracing::info!(%epoch, "leading"),
+            Effect::Tell(connection, what) => self.tell(connection, what),
+        }
+    }
+
+    fn tell(&mut self, connection: ConnectionId, what: ToClient) {
+        let Some(client) = self.clients.get_mut(&connection) else { return };
+        if client.waiting.is_empty() {
+            self.told.push(connection);
+        }
+        client.waiting.push(match what {
+            ToClient::Connected(reply) => Outgoing::Connect(reply),
+            ToClient::Reply { xid, zxid, result } => Outgoing::Reply { xid, zxid, result },
+            ToClient::Event(frame) => Outgoing::Event(frame),
+            ToClient::Close => Outgoing::CloseAfterFlush,
+        });
+    }
+
+    fn tell_clients(&mut self) {
+        for connection in self.told.drain(..) {
+            if let Some(client) = self.clients.get_mut(&connection) {
+                client.outlet.send(client.waiting.drain(..));
+            }
+        }
+    }
+
+    fn watch_time(&mut self, started: Instant) {
+        let milliseconds = clock::now().since(started).0;
+        if milliseconds > LONG_TURN_MS {
+            tracing::warn!(milliseconds, "a long turn of the loop: all clients waited for it");
+        }
+    }
+}
+
+/// An entry as the agreement has it, from its record in the log.
+pub(crate) fn read_entry(record: LogEntry) -> Result<Entry, String> {
+    let LogEntry { zxid, prev_zxid, time, kind, payload } = record;
+    let body = read_body(kind, payload)
+        .map_err(|error| format!("entry {zxid} of the log cannot be read: {error}"))?;
+    Ok(Entry { zxid, prev_zxid, time, body })
+}
