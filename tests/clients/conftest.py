@@ -17,8 +17,6 @@ from kazoo.client import KazooClient  # noqa: E402
 import server as servers  # noqa: E402
 from rawclient import RawClient  # noqa: E402
 
-pytest.register_assert_rewrite("expect")
-
 _numbers = itertools.count(1)
 
 
@@ -39,22 +37,27 @@ def only_on(request, flavour):
         pytest.skip(f"ZooKeeper {flavour.version} differs: {mark.kwargs['because']}")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of its server's log."""
+    report = yield
+    server = item.funcargs.get("server") if hasattr(item, "funcargs") else None
+    if report.failed and isinstance(server, servers.Server):
+        report.sections.append((f"end of the log of {server.flavour.name}", server.log_tail(15)))
+    return report
+
+
 def started(flavour, config, jvm_flags="") -> servers.Server:
     return servers.Server(flavour, config, jvm_flags).start()
-
-
-def ended(server: servers.Server) -> None:
-    if server.alive():
-        server.kill()
 
 
 @pytest.fixture(scope="module")
 def server(request, flavour):
     one = started(flavour, getattr(request.module, "CONFIG", {}), getattr(request.module, "JVM_FLAGS", ""))
     yield one
-    alive = one.alive()
-    ended(one)
-    assert alive, f"the server died:\n{one.log_tail()}"
+    alive, log = one.alive(), one.log_tail()
+    one.discard()
+    assert alive, f"the server died:\n{log}"
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def start_server(flavour):
 
     yield start
     for one in begun:
-        ended(one)
+        one.discard()
 
 
 @pytest.fixture

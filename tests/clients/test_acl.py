@@ -1,19 +1,11 @@
 """Who may do what: every scheme, every permission on every operation, expansion, masking, the super user."""
 
-import base64
-import hashlib
-
 import pytest
 from jute import Acl
 from kazoo import security
 from kazoo.exceptions import AuthFailedError, NoAuthError
 from protocol import Err, Flag, Mode, Op, Perm
-from rawclient import OPEN, READ_ONLY, Sub
-
-
-def digest_id(user: str, password: str) -> str:
-    digest = hashlib.sha1(f"{user}:{password}".encode()).digest()
-    return f"{user}:{base64.b64encode(digest).decode()}"
+from rawclient import OPEN, READ_ONLY, Sub, digest_id
 
 
 SUPER = digest_id("super", "secret")

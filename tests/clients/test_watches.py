@@ -5,8 +5,7 @@ import queue
 import pytest
 from jute import Acl
 from protocol import SYNC_CONNECTED, Err, Event, Flag, Mode, Perm, WatcherType
-from rawclient import OPEN, Sub, WatchEvent
-from test_acl import digest_id
+from rawclient import OPEN, Sub, WatchEvent, digest_id
 
 ADMIN_ONLY = [Acl(Perm.ALL & ~Perm.READ, "world", "anyone")]
 

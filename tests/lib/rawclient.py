@@ -5,6 +5,8 @@ by itself (no pings, no reconnect, no watch bookkeeping) and raises nothing for 
 holds the code. Start with `RawClient`.
 """
 
+import base64
+import hashlib
 import select
 import socket
 import struct
@@ -19,6 +21,12 @@ OPEN = [Acl(Perm.ALL, "world", "anyone")]
 READ_ONLY = [Acl(Perm.READ, "world", "anyone")]
 NO_PASSWORD = bytes(16)
 REPLY_SECONDS = 15
+
+
+def digest_id(user: str, password: str) -> str:
+    """The id of the digest scheme: the name and the hash of name and password."""
+    digest = hashlib.sha1(f"{user}:{password}".encode()).digest()
+    return f"{user}:{base64.b64encode(digest).decode()}"
 
 
 class Closed(Exception):

@@ -6,6 +6,7 @@ it runs is a `Flavour`; `flavour(name)` finds one. Knows nothing of what a test 
 
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -169,6 +170,12 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             raise RuntimeError(f"{self.flavour.name} did not stop within 10 s of SIGTERM") from None
+
+    def discard(self) -> None:
+        """Ends the process and removes its directory."""
+        if self.alive():
+            self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
