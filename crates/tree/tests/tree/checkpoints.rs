@@ -189,6 +189,22 @@ fn the_changes_of_a_failed_run_join_the_next() {
 }
 
 #[test]
+fn what_came_back_during_a_failed_run_and_went_again_is_gone() {
+    let mut world = checkpointed(&["/a"]);
+    world.open(2);
+    run(&mut world);
+    world.decide(delete("/a", -1)).unwrap();
+    world.close(2);
+    world.tree.hand_over();
+    world.decide(create("/a")).unwrap();
+    world.open(2);
+    world.tree.abandon_run();
+    world.decide(delete("/a", -1)).unwrap();
+    world.close(2);
+    assert_eq!(about(&run(&mut world)), names(&["s1", "/", "-/a", "-s2"]));
+}
+
+#[test]
 fn the_formation_joins_the_next_run_too() {
     let mut world = World::new();
     world.tree.hand_over();

@@ -204,7 +204,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::HandOver),
         6 => (1..9_usize).prop_map(Step::Harvest),
         2 => Just(Step::Complete),
-        1 => Just(Step::Abandon),
+        2 => Just(Step::Abandon),
         1 => Just(Step::Restart),
     ]
 }
