@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use bytes::Bytes;
 use zooid_ids::{Millis, SessionId, Zxid};
 
 /// Bytes of a session's password.
@@ -14,6 +15,16 @@ pub struct Password(pub [u8; PASSWORD_LEN]);
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
+    }
+}
+
+/// Bytes that prove who a client is. Not shown in logs.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub Bytes);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
     }
 }
 

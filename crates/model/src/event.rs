@@ -6,10 +6,8 @@ use zooid_ids::Zxid;
 
 use crate::Acl;
 
-/// One change of the tree by one transaction, as [`apply`] reports it, in the order in which
+/// One change of the tree by one transaction, as `tree::apply` reports it, in the order in which
 /// ZooKeeper triggers watches: first the node itself, then its parent's list of children.
-///
-/// [`apply`]: Command
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// What happened.

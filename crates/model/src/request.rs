@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use zooid_ids::{Millis, Zxid};
 
-use crate::Acl;
+use crate::{Acl, Secret};
 
 /// One request of a client, as it came off the wire.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +31,7 @@ pub enum Request {
         /// `digest`, or another scheme that this server knows.
         scheme: String,
         /// What proves it; for `digest` `user:password`.
-        proof: Bytes,
+        proof: Secret,
     },
     /// Restores the watches of an earlier connection.
     SetWatches(Box<SetWatches>),
@@ -39,21 +39,21 @@ pub enum Request {
     AddWatch {
         /// The node, which need not exist.
         path: String,
-        /// `None` where the number is not a mode: `BadArguments`.
+        /// `None` where the number is not a mode: `MarshallingError`.
         mode: Option<AddWatchMode>,
     },
     /// Says whether there is such a watch; nothing changes.
     CheckWatches {
         /// The node.
         path: String,
-        /// `None` where the number is not a kind: `BadArguments`.
+        /// `None` where the number is not a kind: `MarshallingError`.
         kind: Option<WatchKind>,
     },
     /// Takes this connection's watches off a node.
     RemoveWatches {
         /// The node.
         path: String,
-        /// `None` where the number is not a kind: `BadArguments`.
+        /// `None` where the number is not a kind: `MarshallingError`.
         kind: Option<WatchKind>,
     },
     /// This connection's identities.

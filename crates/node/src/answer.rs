@@ -41,6 +41,7 @@ impl Node {
             }
             Request::WhoAmI => Ok(Reply::Identities(self.who(id))),
             Request::Sync { path } => Ok(Reply::Sync { path }),
+            Request::Unknown { opcode: opcode::RECONFIG } => Err(ErrorCode::ReconfigDisabled),
             Request::Unknown { .. } => return self.answer_unknown(id, xid),
             Request::Malformed { opcode } => {
                 self.counters.malformed_requests += 1;

@@ -18,7 +18,7 @@ impl Node {
         match request {
             // Answered at once, whatever waits: a stalled write must not look like a dead server.
             Request::Ping => self.reply(id, Xid::PING, self.tree.zxid(), Ok(Reply::Empty)),
-            Request::Auth { scheme, proof } => self.authenticate(id, xid, &scheme, &proof),
+            Request::Auth { scheme, proof } => self.authenticate(id, xid, &scheme, &proof.0),
             Request::Write(op) => self.take_write(id, xid, op),
             Request::Sync { path } => self.take_sync(id, xid, path),
             Request::CloseSession => self.take_close(id, xid),

@@ -10,7 +10,7 @@ use zooid_ids::{
 };
 use zooid_model::{
     Acl, ConnectReply, ConnectRequest, Create, CreateKind, CreateMode, ErrorCode, Grants, Identity,
-    Password, Perms, Read, Reply, Request, SetWatches, WatchEvent, WriteOp,
+    Password, Perms, Read, Reply, Request, Secret, SetWatches, WatchEvent, WriteOp,
 };
 use zooid_node::{Clock, Effect, Node, Settings, ToClient};
 use zooid_session::auth::Authentication;
@@ -445,7 +445,7 @@ fn refusals_before_the_log_keep_their_place() {
 fn proving_an_identity_counts_at_once_and_failing_ends_the_connection() {
     let mut world = World::new();
     world.connect(1);
-    let proof = Bytes::from_static(b"user:secret");
+    let proof = Secret(Bytes::from_static(b"user:secret"));
     world.ask(1, -4, Request::Auth { scheme: "digest".into(), proof: proof.clone() });
     assert_eq!(world.story(1), ["-4: ok"]);
     let who = vec![Identity::new("ip", "127.0.0.1"), Identity::new("digest", "user")];

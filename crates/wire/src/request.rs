@@ -19,7 +19,8 @@ use bytes::Bytes;
 use zooid_ids::{Millis, Xid, Zxid};
 use zooid_model::limits::WATCHES_PER_CONNECTION;
 use zooid_model::{
-    AddWatchMode, Create, CreateKind, CreateMode, Read, Request, SetWatches, WatchKind, WriteOp,
+    AddWatchMode, Create, CreateKind, CreateMode, Read, Request, Secret, SetWatches, WatchKind,
+    WriteOp,
 };
 
 use crate::jute::{Reader, STRING_BYTES_MIN};
@@ -137,7 +138,7 @@ pub(crate) fn read_read(opcode: i32, reader: &mut Reader) -> Result<Option<Read>
 fn read_auth(reader: &mut Reader) -> Result<Request, WireError> {
     let _always_0 = reader.i32()?;
     let scheme = string_or_empty(reader)?;
-    Ok(Request::Auth { scheme, proof: reader.buffer()?.unwrap_or_default() })
+    Ok(Request::Auth { scheme, proof: Secret(reader.buffer()?.unwrap_or_default()) })
 }
 
 fn read_set_watches(reader: &mut Reader, all: bool) -> Result<Box<SetWatches>, WireError> {

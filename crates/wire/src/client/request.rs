@@ -49,7 +49,7 @@ fn put_body(out: &mut BytesMut, request: &Request) {
         Request::Auth { scheme, proof } => {
             out.put_i32(0);
             out.put_string(scheme);
-            out.put_buffer(Some(proof));
+            out.put_buffer(Some(&proof.0));
         }
         Request::SetWatches(watches) => {
             put_set_watches(out, watches, opcode::of(request) == opcode::SET_WATCHES2);

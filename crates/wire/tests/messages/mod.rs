@@ -178,7 +178,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         3 => watch_request(),
         1 => text().prop_map(|path| Request::Sync { path }),
         1 => (text(), vec(any::<u8>(), 0..20)).prop_map(|(scheme, proof)| {
-            Request::Auth { scheme, proof: proof.into() }
+            Request::Auth { scheme, proof: zooid_model::Secret(proof.into()) }
         }),
         1 => select(vec![Request::Ping, Request::WhoAmI, Request::CloseSession]),
     ]
