@@ -71,7 +71,7 @@ def is_installed(package: str) -> bool:
 def run_quietly(command: list, environment: dict | None = None) -> None:
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}")
+        raise SystemExit(f"{' '.join(map(str, command))[:300]} failed:\n{done.stdout[-4000:]}")
 
 
 def jdk() -> None:
@@ -120,7 +120,7 @@ def pyspark_jars() -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         say(f"downloading {PYSPARK} for its ZooKeeper 3.9.5 and Curator 5.9 jars (450 MB)")
         download = [python, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "-d", folder]
-        run_quietly([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "setuptools"])
+        run_quietly([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "setuptools", "wheel"])
         run_quietly([*download, PYSPARK])
         unpacked = Path(folder) / "jars"
         unpacked.mkdir()

@@ -4,6 +4,7 @@ The program prints `ok NAME` or `FAILED NAME why` per check and ends with 0 if n
 `RESTART-SERVER` the server is killed and started again, and the program is told `done`.
 """
 
+import os
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ class Outcome:
     failed: list[str] = field(default_factory=list)
 
 
-def run(command: list, server: Server, show=print, **options) -> Outcome:
+def run(command: list, server: Server, show=print) -> Outcome:
     """Every check the program made; a program that ends badly counts as one more that failed."""
     outcome = Outcome()
-    process = subprocess.Popen([*map(str, command), server.hosts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, **options)
+    behaviour = ".".join(map(str, server.flavour.version))
+    environment = os.environ | {"ZOOKEEPER_BEHAVIOUR": behaviour}
+    process = subprocess.Popen([*map(str, command), server.hosts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=environment)
     watchdog = threading.Timer(LIMIT_SECONDS, process.kill)
     watchdog.start()
     for line in process.stdout:

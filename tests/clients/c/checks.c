@@ -17,6 +17,7 @@
 #define PATIENCE_MILLIS 15000
 #define PATH 256
 
+static const char *program;
 static const char *hosts;
 static zhandle_t *zk;
 static int failures;
@@ -338,18 +339,30 @@ static bool removed_watches(const char *root) {
 
 /* Checks of sessions. */
 
+/* What the program does when it is called again with a path: leaves an ephemeral and its session behind. */
+static int leave_a_session(const char *path) {
+    zhandle_t *owner = open_session(NULL);
+    const clientid_t *id = zoo_client_id(owner);
+    if (create(owner, path, ZOO_EPHEMERAL, NULL) != ZOK) return 1;
+    fwrite(id, sizeof *id, 1, stdout);
+    fflush(stdout);
+    _exit(0);
+}
+
 static bool session_taken_up(const char *root) {
-    zhandle_t *first = open_session(NULL);
+    char command[PATH * 2];
     struct Stat stat;
-    clientid_t id = *zoo_client_id(first);
-    EXPECT_CODE(ZOK, create(first, under(root, "e"), ZOO_EPHEMERAL, NULL));
-    zhandle_t *second = open_session(&id);
-    EXPECT(zoo_client_id(second)->client_id == id.client_id, "another session");
-    EXPECT_CODE(ZOK, zoo_exists(second, under(root, "e"), 0, &stat));
+    clientid_t id;
+    snprintf(command, sizeof command, "%s %s %s", program, hosts, under(root, "e"));
+    FILE *other = popen(command, "r");
+    EXPECT(other && fread(&id, sizeof id, 1, other) == 1, "the other process gave no session");
+    pclose(other);
+    zhandle_t *heir = open_session(&id);
+    EXPECT(zoo_client_id(heir)->client_id == id.client_id, "another session");
+    EXPECT_CODE(ZOK, zoo_exists(heir, under(root, "e"), 0, &stat));
     EXPECT(stat.ephemeralOwner == id.client_id, "another owner");
-    EXPECT_CODE(ZOK, zookeeper_close(second));
+    EXPECT_CODE(ZOK, zookeeper_close(heir));
     EXPECT(goes(under(root, "e")), "the ephemeral stays");
-    zookeeper_close(first);
     return true;
 }
 
@@ -434,10 +447,12 @@ static bool outlives_a_restart(const char *root) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 2) return 2;
+    if (count < 2) return 2;
+    program = arguments[0];
     hosts = arguments[1];
     zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
     zoo_set_log_stream(fopen("/dev/null", "w"));
+    if (count == 3) return leave_a_session(arguments[2]);
     zk = open_session(NULL);
     check("create-modes", create_modes);
     check("create-with-stat", create_with_stat);

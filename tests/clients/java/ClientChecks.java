@@ -64,6 +64,17 @@ public final class ClientChecks {
         }
     }
 
+    /** A client that can fall silent and leave its session to others. */
+    static final class Detachable extends ZooKeeper {
+        Detachable(String hosts, Watcher watcher) throws Exception {
+            super(hosts, TIMEOUT, watcher);
+        }
+
+        void detach() throws Exception {
+            cnxn.disconnect();
+        }
+    }
+
     private ClientChecks(String hosts) throws Exception {
         this.hosts = hosts;
         this.zk = open();
@@ -411,6 +422,9 @@ public final class ClientChecks {
             recorder.expectNothing(zk);
         });
         Checks.check("events-know-their-zxid", () -> {
+            if ("3.8".equals(System.getenv("ZOOKEEPER_BEHAVIOUR"))) {
+                return; // its events carry no zxid
+            }
             java.lang.reflect.Method getZxid;
             try {
                 getZxid = WatchedEvent.class.getMethod("getZxid");
@@ -428,8 +442,10 @@ public final class ClientChecks {
 
     private void sessions() {
         Checks.check("session-taken-up-by-id-and-password", () -> {
-            ZooKeeper first = open();
+            Detachable first = new Detachable(hosts, event -> {});
+            Checks.await("the first is in", () -> first.getState().isConnected());
             String path = first.create(root() + "/e", null, Ids.OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
+            first.detach();
             CountDownLatch connected = new CountDownLatch(1);
             ZooKeeper second = new ZooKeeper(hosts, TIMEOUT, event -> {
                 if (event.getState() == KeeperState.SyncConnected) {
@@ -440,7 +456,6 @@ public final class ClientChecks {
             Checks.expect("owner", first.getSessionId(), second.exists(path, false).getEphemeralOwner());
             second.close();
             Checks.expect("gone", null, zk.exists(path, false));
-            first.close();
         });
         Checks.check("expired-session-is-told", () -> {
             CountDownLatch expired = new CountDownLatch(1);
@@ -450,10 +465,13 @@ public final class ClientChecks {
                     expired.countDown();
                 }
             });
-            ZooKeeper thief = new ZooKeeper(hosts, TIMEOUT, event -> {}, client.getSessionId(), client.getSessionPasswd());
-            Checks.await("the thief is in", () -> thief.getState().isConnected());
-            thief.close();
-            Checks.expect("told", expired.await(20, TimeUnit.SECONDS));
+            // The client takes its session back as soon as it can, so one theft may not be enough.
+            Checks.await("told", () -> {
+                ZooKeeper thief = new ZooKeeper(hosts, TIMEOUT, event -> {}, client.getSessionId(), client.getSessionPasswd());
+                Checks.await("the thief is in or late", () -> thief.getState().isConnected() || !thief.getState().isAlive());
+                thief.close();
+                return expired.await(1, TimeUnit.SECONDS);
+            });
             client.close();
         });
         Checks.check("ephemerals-go-with-close", () -> {
