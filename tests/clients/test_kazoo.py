@@ -1,6 +1,5 @@
 """kazoo's own surface beyond single calls: errors, asynchronous calls, recipes."""
 
-import threading
 import time
 from datetime import timedelta
 
@@ -9,6 +8,7 @@ from kazoo import exceptions
 from kazoo.client import KazooState
 from kazoo.recipe.cache import TreeCache
 from kazoo.recipe.lease import NonBlockingLease
+from threads import in_threads
 
 
 @pytest.fixture
@@ -21,26 +21,6 @@ def wait_for(condition, seconds=10):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-
-
-def in_threads(*bodies):
-    """Runs the functions at once and raises what any of them raised."""
-    failures = []
-
-    def guarded(body):
-        try:
-            body()
-        except BaseException as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=guarded, args=(body,)) for body in bodies]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-        assert not thread.is_alive()
-    if failures:
-        raise failures[0]
 
 
 class TestErrors:
@@ -102,7 +82,7 @@ class TestLocks:
                     assert len(inside) == 1
                     inside.pop()
 
-        in_threads(lambda: turns(zk), lambda: turns(other))
+        in_threads([lambda: turns(zk), lambda: turns(other)])
 
     def test_wait_for_their_holder(self, zk, other, root):
         held = zk.Lock(f"{root}/lock", "first")
@@ -150,7 +130,7 @@ class TestOthers:
     def test_election(self, zk, other, root):
         order = []
         elections = [zk.Election(f"{root}/election", "first"), other.Election(f"{root}/election", "second")]
-        in_threads(*[lambda election=election: election.run(lambda: order.append(election.lock.data)) for election in elections])
+        in_threads([lambda election=election: election.run(lambda: order.append(election.lock.data)) for election in elections])
         assert len(order) == 2
 
     def test_barriers(self, zk, other, root):
@@ -169,7 +149,7 @@ class TestOthers:
             passed.append(1)
             barrier.leave()
 
-        in_threads(lambda: enter(zk), lambda: enter(other))
+        in_threads([lambda: enter(zk), lambda: enter(other)])
         assert len(passed) == 2
 
     def test_counter_under_contention(self, zk, other, root):
@@ -178,7 +158,7 @@ class TestOthers:
             for _ in range(25):
                 counter += 1
 
-        in_threads(lambda: count(zk), lambda: count(other))
+        in_threads([lambda: count(zk), lambda: count(other)])
         assert zk.Counter(f"{root}/counter").value == 50
 
     def test_queues(self, zk, other, root):

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from rawclient import OPEN, Sub
+from threads import in_threads
 from protocol import Err, Flag, Op
 
 
@@ -483,3 +484,81 @@ class TestTree:
         inside.chroot = root
         assert inside.create("/n", b"1") == "/n"
         assert zk.get(f"{root}/n")[0] == b"1"
+
+
+class TestContention:
+    """Several clients at once on one znode."""
+
+    def test_each_successful_compare_and_set_counts_once(self, connect, root):
+        def add(client, successes):
+            for _ in range(60):
+                data, stat = client.get(root).value
+                if client.set(root, str(int(data or b"0") + 1).encode(), stat.version).ok:
+                    successes.append(stat.version)
+
+        successes = []
+        in_threads([lambda client=connect(): add(client, successes) for _ in range(4)])
+        data, stat = connect().get(root).value
+        assert int(data) == stat.version == len(successes)
+        assert sorted(successes) == list(range(stat.version))
+
+    def test_of_many_creates_of_one_name_one_succeeds(self, connect, root):
+        def race(client, winners):
+            for index in range(50):
+                if client.create(f"{root}/{index}").ok:
+                    winners.append(index)
+
+        winners = []
+        in_threads([lambda client=connect(): race(client, winners) for _ in range(4)])
+        assert sorted(winners) == list(range(50))
+
+    def test_sequence_numbers_are_given_once(self, connect, root):
+        def create(client, names):
+            for _ in range(50):
+                names.append(client.create(f"{root}/n-", flags=Flag.EPHEMERAL_SEQUENTIAL).value)
+
+        names = []
+        in_threads([lambda client=connect(): create(client, names) for _ in range(4)])
+        assert sorted(names) == [f"{root}/n-{index:010d}" for index in range(200)]
+
+
+class TestRestart:
+    """The server is killed and started again; what only it remembers works on."""
+
+    def test_keeps_every_stat_and_datum(self, start_server, connect):
+        server = start_server()
+        client = connect(to=server)
+        client.create("/p", b"12345")
+        client.set("/p", None)
+        client.create("/p/s-", flags=Flag.PERSISTENT_SEQUENTIAL)
+        client.create_container("/c", b"x")
+        client.create_ttl("/t", 60_000, b"y")
+        client.create("/\u00e4", bytes(range(256)))
+        client.multi(Sub.create("/p/m"), Sub.delete("/p/s-0000000000"), Sub.set("/p/m", b"z"))
+        paths = ("/", "/p", "/p/m", "/c", "/t", "/\u00e4", "/zookeeper", "/zookeeper/config")
+        before = {path: (client.get(path).value, client.children(path).value) for path in paths}
+        server.restart()
+        again = connect(to=server)
+        assert {path: (again.get(path).value, again.children(path).value) for path in paths} == before
+        assert again.create("/p/s-", flags=Flag.PERSISTENT_SEQUENTIAL).value == "/p/s-0000000002"
+
+    def test_collects_containers_and_ttl_nodes_of_before(self, start_server, connect):
+        server = start_server()
+        client = connect(to=server)
+        client.create_container("/c")
+        client.create("/c/child")
+        client.create_ttl("/t", 500)
+        server.restart()
+        again = connect(to=server)
+        assert gone_within(again, "/t", 5)
+        assert again.delete("/c/child").ok
+        assert gone_within(again, "/c", 5)
+
+    def test_twice_in_a_row_changes_nothing(self, start_server, connect):
+        server = start_server()
+        zxid = connect(to=server).create("/n", b"x").zxid
+        server.restart()
+        server.restart()
+        client = connect(to=server, last_zxid=zxid)
+        assert client.get("/n").value[0] == b"x"
+        assert client.set("/n", b"y").value.version == 1
