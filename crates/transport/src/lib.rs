@@ -11,8 +11,8 @@
 //! exactly one [`FromClient::Gone`]. What this crate relies on: every request that was handed over
 //! is answered once, through the same outlet, unless the connection ends first.
 //!
-//! Everything is bounded: frames, requests that wait for an answer (per connection and in all),
-//! bytes that wait to be written, connections per address and in all. At each limit [`Counters`]
+//! Everything is bounded: frames, requests that wait for an answer (per connection, by number and
+//! by bytes, and in all), bytes that wait to be written, connections per address and in all. At each limit [`Counters`]
 //! counts.
 //!
 //! Start with [`message`], then [`Clients`] and [`Listener`].
@@ -24,6 +24,7 @@ mod clients;
 mod connection;
 mod counters;
 mod inbox;
+mod latency;
 mod listener;
 mod opening;
 mod outlet;
@@ -33,8 +34,9 @@ mod traffic;
 mod writer;
 
 pub use clients::Clients;
-pub use counters::{Counters, Latency};
+pub use counters::Counters;
 pub use inbox::{Inbox, Mailbox};
+pub use latency::Latency;
 pub use listener::Listener;
 pub use message::{FromClient, Outgoing};
 pub use opening::{Word, Words};

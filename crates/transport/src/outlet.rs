@@ -76,6 +76,7 @@ struct State {
     /// Estimated bytes of what is queued or being written.
     weight: usize,
     unanswered: VecDeque<Unanswered>,
+    unanswered_bytes: usize,
     reader_waits: bool,
     writer_waits: bool,
     traffic: Traffic,
@@ -84,6 +85,9 @@ struct State {
 struct Unanswered {
     xid: Xid,
     operation: &'static str,
+    /// Whether it goes through the log.
+    is_update: bool,
+    bytes: usize,
     since: Instant,
 }
 
@@ -106,6 +110,7 @@ impl Link {
             queue: Vec::new(),
             weight: 0,
             unanswered: VecDeque::new(),
+            unanswered_bytes: 0,
             reader_waits: false,
             writer_waits: false,
             traffic: Traffic::new(),
@@ -174,11 +179,16 @@ impl Link {
         let Some(at) = state.unanswered.iter().position(|waiting| waiting.xid == xid) else {
             return;
         };
-        let Some(Unanswered { operation, since, .. }) = state.unanswered.remove(at) else {
+        let Some(Unanswered { operation, is_update, bytes, since, .. }) =
+            state.unanswered.remove(at)
+        else {
             return;
         };
+        state.unanswered_bytes -= bytes;
         let latency = now.saturating_duration_since(since);
-        self.clients.counters.latency.add(latency);
+        let counters = &self.clients.counters;
+        counters.latency.add(latency);
+        if is_update { &counters.update_latency } else { &counters.read_latency }.add(latency);
         state.traffic.answered(LastReply { operation, xid: Some(xid), zxid, at: now, latency });
     }
 
@@ -216,6 +226,9 @@ impl Link {
             Phase::Draining | Phase::Flushing | Phase::Dead => None,
             Phase::Connecting => Some(0),
             Phase::Open if state.weight > settings.outbox_bytes / 4 => Some(0),
+            Phase::Open if state.unanswered_bytes >= settings.outstanding_bytes_per_connection => {
+                Some(0)
+            }
             Phase::Open => {
                 let in_all = self.clients.outstanding.room().max(usize::from(own == 0));
                 Some(in_all.min(settings.outstanding_per_connection.saturating_sub(own)))
@@ -235,20 +248,27 @@ impl Link {
     /// For the reader: notes that the connect request was read.
     pub(crate) fn connecting(&self, since: Instant) {
         let mut state = self.state();
-        state.unanswered.push_back(Unanswered { xid: Xid(0), operation: "SESS", since });
+        let (xid, operation) = (Xid(0), "SESS");
+        let connect = Unanswered { xid, operation, is_update: true, bytes: 0, since };
+        state.unanswered.push_back(connect);
         self.clients.outstanding.take(1);
     }
 
-    /// For the reader: notes requests that it is about to hand over. False if the connection is
-    /// closing: they count for nothing.
-    pub(crate) fn take(&self, requests: &[(Xid, Request)], since: Instant) -> bool {
+    /// For the reader: notes requests, of so many bytes together, that it is about to hand over.
+    /// False if the connection is closing: they count for nothing.
+    pub(crate) fn take(&self, requests: &[(Xid, Request)], bytes: usize, since: Instant) -> bool {
         let mut state = self.state();
         if state.phase != Phase::Open {
             return false;
         }
+        // Where the bytes lie among requests that came together makes no difference.
+        let each = bytes / requests.len().max(1);
+        state.unanswered_bytes += each * requests.len();
         state.unanswered.extend(requests.iter().map(|(xid, request)| Unanswered {
             xid: *xid,
             operation: traffic::operation(request),
+            is_update: matches!(request, Request::Write(_) | Request::CloseSession),
+            bytes: each,
             since,
         }));
         self.clients.outstanding.take(requests.len());
@@ -320,6 +340,7 @@ impl Link {
         state.queue = Vec::new();
         self.clients.outstanding.free(state.unanswered.len());
         state.unanswered = VecDeque::new();
+        state.unanswered_bytes = 0;
     }
 
     /// What `cons` says of it.

@@ -69,8 +69,9 @@ fn hand_over(link: &Link, buffer: &mut BytesMut, room: usize) -> Result<usize, E
     }
     let taken = requests.len();
     if taken > 0 {
-        link.received(taken, before - buffer.len());
-        if !link.take(&requests, Instant::now()) {
+        let bytes = before - buffer.len();
+        link.received(taken, bytes);
+        if !link.take(&requests, bytes, Instant::now()) {
             return Err(Ending::Server);
         }
         link.clients.inbox.push(FromClient::Requests { connection: link.id, requests });

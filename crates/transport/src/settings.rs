@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use zooid_model::limits;
 
+/// So many bytes of unanswered requests keep the log busy; more of them only take memory.
+const OUTSTANDING_BYTES: usize = 16 * 1024 * 1024;
+
 /// Limits of client connections; [`Default`] is ZooKeeper's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -22,6 +25,8 @@ pub struct Settings {
     pub outstanding: usize,
     /// Requests of one connection without an answer; at the limit it is not read.
     pub outstanding_per_connection: usize,
+    /// Bytes of one connection's requests without an answer; from there on it is not read.
+    pub outstanding_bytes_per_connection: usize,
     /// Bytes that wait to be written to one connection; a client that lets more pile up is
     /// disconnected. At a quarter of it, its requests are not read.
     pub outbox_bytes: usize,
@@ -38,6 +43,7 @@ impl Default for Settings {
             connections: None,
             outstanding: 1000,
             outstanding_per_connection: limits::OUTSTANDING_PER_CONNECTION,
+            outstanding_bytes_per_connection: OUTSTANDING_BYTES,
             outbox_bytes: limits::OUTBOX_BYTES,
             flush_timeout: Duration::from_secs(5),
         }

@@ -447,6 +447,26 @@ fn a_connection_s_unanswered_requests_are_limited() {
 }
 
 #[test]
+fn the_bytes_of_a_connection_s_unanswered_requests_are_limited() {
+    let settings = Settings { outstanding_bytes_per_connection: 1 << 20, ..Settings::default() };
+    let server = Server::start(settings);
+    let mut client = server.connect();
+    server.parrot.holds.store(true, Ordering::Relaxed);
+    let mut sender = client.stream.try_clone().unwrap();
+    let path = "x".repeat(300_000);
+    let sending = thread::spawn(move || {
+        (1..=50).for_each(|xid| sender.write_all(&get_data(xid, &path)).unwrap());
+    });
+    eventually("some", || server.clients.outstanding_requests() >= 4);
+    a_while();
+    let unanswered = server.clients.outstanding_requests();
+    assert!(unanswered < 12, "{unanswered} were read");
+    server.parrot.release();
+    (1..=50).for_each(|xid| assert_eq!(client.answer().unwrap().xid, Xid(xid)));
+    sending.join().unwrap();
+}
+
+#[test]
 fn at_the_global_limit_each_connection_still_has_one() {
     let server = Server::start(Settings { outstanding: 5, ..Settings::default() });
     let mut greedy = server.connect();
