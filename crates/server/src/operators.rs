@@ -201,6 +201,8 @@ impl Operators {
         ] {
             monitor.integer(name, counter.load(Relaxed));
         }
+        monitor.latency("readlatency", &counters.read_latency);
+        monitor.latency("updatelatency", &counters.update_latency);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zooid_transport::Latency;
+
 use super::java::Double;
 
 /// One value.
@@ -52,6 +54,18 @@ impl Monitor {
         self.integer(&format!("sum_{name}"), sum);
     }
 
+    /// Adds the nine lines of how long something took.
+    pub fn latency(&mut self, name: &str, latency: &Latency) {
+        self.add(&format!("avg_{name}"), Metric::Real(latency.avg_ms()));
+        self.integer(&format!("min_{name}"), latency.min_ms());
+        self.integer(&format!("max_{name}"), latency.max_ms());
+        self.integer(&format!("cnt_{name}"), latency.count());
+        self.integer(&format!("sum_{name}"), latency.sum_ms());
+        for (percentile, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)] {
+            self.integer(&format!("{percentile}_{name}"), latency.percentile_ms(share));
+        }
+    }
+
     /// All lines.
     #[must_use]
     pub fn into_text(self) -> String {
@@ -88,6 +102,24 @@ mod tests {
              zk_max_dbinittime\t0\n\
              zk_cnt_dbinittime\t0\n\
              zk_sum_dbinittime\t0\n"
+        );
+    }
+
+    #[test]
+    fn latencies_have_percentiles() {
+        let mut monitor = Monitor::default();
+        monitor.latency("readlatency", &Latency::default());
+        assert_eq!(
+            monitor.into_text(),
+            "zk_avg_readlatency\t0.0\n\
+             zk_min_readlatency\t0\n\
+             zk_max_readlatency\t0\n\
+             zk_cnt_readlatency\t0\n\
+             zk_sum_readlatency\t0\n\
+             zk_p50_readlatency\t0\n\
+             zk_p95_readlatency\t0\n\
+             zk_p99_readlatency\t0\n\
+             zk_p999_readlatency\t0\n"
         );
     }
 }
