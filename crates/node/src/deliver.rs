@@ -37,6 +37,7 @@ impl Node {
                     self.effects.push(Effect::Lead(epoch));
                 }
                 Agreed::Synced(ticket) => self.synced(ticket),
+                other => unreachable!("an ensemble of one has nobody to say this to: {other:?}"),
             }
         }
     }

@@ -74,10 +74,12 @@ impl Node {
         clock: Clock,
         tree: Tree,
         config: zooid_zab::Config,
-        recovered: Recovered,
+        recovered: &Recovered,
     ) -> Self {
         let mut agreed = Vec::new();
-        let zab = Zab::start(settings.member, config, Default::default(), recovered, &mut agreed);
+        let agreement = zooid_zab::Settings { tick: settings.tick, ..Default::default() };
+        let time = (clock.now, clock.wall);
+        let zab = Zab::start(settings.member, config, agreement, recovered, time, &mut agreed);
         let mut node = Self {
             zab,
             agreed: VecDeque::new(),
@@ -108,6 +110,7 @@ impl Node {
             self.expiry.shift(gap);
         }
         self.clock = clock;
+        self.zab.turn(clock.now, clock.wall);
     }
 
     /// A client has connected from `address` (as the scheme `ip` writes it).
@@ -141,6 +144,9 @@ impl Node {
 
     /// Time has passed: sessions may have expired, nodes may have to be collected.
     pub fn tick(&mut self) {
+        let mut agreed = Vec::new();
+        self.zab.tick(&mut agreed);
+        self.act(agreed);
         self.expire_sessions();
         self.collect_nodes();
     }
@@ -148,7 +154,7 @@ impl Node {
     /// Ends a turn: what was proposed in it goes to the disk. Gives everything that is to be done.
     pub fn flush(&mut self) -> Vec<Effect> {
         let mut agreed = Vec::new();
-        self.zab.flush(self.clock.wall, &mut agreed);
+        self.zab.flush(&mut agreed);
         self.act(agreed);
         core::mem::take(&mut self.effects)
     }
@@ -247,7 +253,9 @@ impl Node {
     }
 
     pub(crate) fn propose(&mut self, command: &Command) {
-        self.zab.propose(self.clock.wall, write_command(command));
+        let mut agreed = Vec::new();
+        self.zab.propose(write_command(command), &mut agreed);
+        self.act(agreed);
     }
 
     pub(crate) fn tell(&mut self, connection: ConnectionId, what: ToClient) {

@@ -17,7 +17,7 @@ use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
 use zooid_tree::Tree;
 use zooid_wire::client::decode_event;
-use zooid_zab::{Config, Entry, Member, Promise, Recovered, Ticket};
+use zooid_zab::{Config, Entry, EpochEnds, Member, Promise, Recovered, Ticket};
 
 const MEMBER: Member = Member { id: ServerId(1), incarnation: Incarnation(1) };
 const ANY: i32 = -1;
@@ -66,9 +66,10 @@ impl World {
             last_time: last.1,
             committed: Zxid::ZERO,
             promise: Promise { epoch: Epoch(0), to: MEMBER },
+            ends: EpochEnds::new(Zxid::ZERO, log.iter().map(|entry| entry.zxid)),
         };
         let node =
-            Node::start(settings(boot), clock, Tree::new(), Config::of([MEMBER.id]), recovered);
+            Node::start(settings(boot), clock, Tree::new(), Config::of([MEMBER.id]), &recovered);
         let (writing, told) = (VecDeque::new(), Vec::new());
         let mut world = Self { node, clock, log, writing, told };
         world.settle();

@@ -4,13 +4,13 @@
 //! still for it, sorts them and writes them as one run. When there are many runs it merges them.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use zooid_node::contract::checkpoint::write_record;
 use zooid_storage::{Checkpoints, Fatal, LogPosition, MergeError, RunKind};
 use zooid_transport::Mailbox;
-use zooid_tree::HandOver;
+use zooid_tree::{HandOver, Record};
 
 use crate::{Event, clock, guard};
 
@@ -23,8 +23,16 @@ const RUNS: usize = 8;
 /// The way to the thread. When it is dropped the thread gives up what it is at and ends.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
-    orders: Option<Sender<(HandOver, LogPosition)>>,
+    ways: Option<Ways>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Both end with the loop, so that the thread waits for neither any more.
+#[derive(Debug)]
+struct Ways {
+    orders: Sender<(HandOver, LogPosition)>,
+    /// The answers to [`Event::Harvest`].
+    records: Sender<Vec<Record>>,
 }
 
 impl Checkpointer {
@@ -32,21 +40,31 @@ impl Checkpointer {
     #[must_use]
     pub(crate) fn start(checkpoints: Checkpoints, mailbox: Arc<Mailbox<Event>>) -> Self {
         let (orders, waiting) = channel();
-        let thread =
-            guard::spawn("checkpoint", move || Writer { checkpoints, mailbox }.work(&waiting));
-        Self { orders: Some(orders), thread: Some(thread) }
+        let (records, harvested) = channel();
+        let mut writer = Writer { checkpoints, mailbox, harvested };
+        let thread = guard::spawn("checkpoint", move || writer.work(&waiting));
+        Self { ways: Some(Ways { orders, records }), thread: Some(thread) }
     }
 
     /// Writes the checkpoint that the tree handed over; `position` is where that was in the log.
     pub(crate) fn write(&self, hand_over: HandOver, position: LogPosition) {
-        let orders = self.orders.as_ref().expect("the sender lives until the drop");
-        assert!(orders.send((hand_over, position)).is_ok(), "the thread lives as long");
+        let sent = self.ways().orders.send((hand_over, position));
+        assert!(sent.is_ok(), "the thread lives as long");
+    }
+
+    /// The records that [`Event::Harvest`] asked for.
+    pub(crate) fn give(&self, records: Vec<Record>) {
+        assert!(self.ways().records.send(records).is_ok(), "the thread lives as long");
+    }
+
+    fn ways(&self) -> &Ways {
+        self.ways.as_ref().expect("the senders live until the drop")
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        drop(self.orders.take());
+        drop(self.ways.take());
         if let Some(thread) = self.thread.take() {
             // A panic of that thread has ended the process.
             let _ = thread.join();
@@ -57,6 +75,7 @@ impl Drop for Checkpointer {
 struct Writer {
     checkpoints: Checkpoints,
     mailbox: Arc<Mailbox<Event>>,
+    harvested: Receiver<Vec<Record>>,
 }
 
 type Pair = (Vec<u8>, Option<Vec<u8>>);
@@ -80,9 +99,8 @@ impl Writer {
     fn harvest(&self) -> Option<Vec<Pair>> {
         let mut pairs = Vec::new();
         loop {
-            let (give, take) = sync_channel(1);
-            self.mailbox.put(Event::Harvest(RECORDS, give));
-            let records = take.recv().ok()?;
+            self.mailbox.put(Event::Harvest(RECORDS));
+            let records = self.harvested.recv().ok()?;
             let last = records.len() < RECORDS;
             pairs.extend(records.iter().map(write_record));
             if last {

@@ -1,10 +1,7 @@
 //! What the loop is told, through its one mailbox.
 
-use std::sync::mpsc::SyncSender;
-
 use zooid_storage::{Appended, LogPosition};
 use zooid_transport::FromClient;
-use zooid_tree::Record;
 use zooid_zab::Ticket;
 
 use crate::turn::Loop;
@@ -16,7 +13,7 @@ pub(crate) enum Event {
     /// The disk has synced what was handed out under this ticket.
     Durable(Ticket, Option<Appended>),
     /// The thread that writes a checkpoint has room for so many records.
-    Harvest(usize, SyncSender<Vec<Record>>),
+    Harvest(usize),
     /// The checkpoint at this position is durable; none where it failed.
     CheckpointEnded(Option<LogPosition>),
     /// Somebody wants to look at the state.

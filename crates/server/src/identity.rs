@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zooid_ids::{BootNonce, ClusterId, Incarnation, Millis, ServerId, Zxid};
 use zooid_node::Settings;
 use zooid_storage::{Identity, Opened, ReadError};
-use zooid_zab::{Config as Voters, Member, Promise, Recovered};
+use zooid_zab::{Config as Voters, EpochEnds, Member, Promise, Recovered};
 
 use crate::clock;
 use crate::config::Config;
@@ -84,14 +84,17 @@ pub(crate) fn node_start(
     let Identity { cluster, server: id, incarnation, .. } = opened.log.identity();
     let member = Member { id, incarnation };
     let promise = opened.log.promise();
+    let last = opened.log.last().zxid;
     let recovered = Recovered {
-        last: opened.log.last().zxid,
+        last,
         last_time: last_time(opened)?,
         committed: checkpoint,
         promise: Promise {
             epoch: promise.epoch,
             to: Member { id: promise.server, incarnation: promise.incarnation },
         },
+        // An ensemble of one has nobody to compare its log with.
+        ends: EpochEnds::new(checkpoint, (last > checkpoint).then_some(last)),
     };
     let settings = settings(config, member, cluster)?;
     Ok((settings, Voters::of([id]), recovered))

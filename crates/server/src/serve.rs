@@ -97,7 +97,7 @@ impl Server {
 fn bind(config: &Config) -> Result<(Listener, SocketAddr), ServeError> {
     let failed = |cause| ServeError::Bind { address: config.client_address.clone(), cause };
     let address = config.client_address.resolve().map_err(failed)?;
-    let listener = Listener::bind(address, config.backlog).map_err(failed)?;
+    let listener = Listener::bind(address, config.backlog()).map_err(failed)?;
     let address = listener.local_address().map_err(failed)?;
     Ok((listener, address))
 }
@@ -118,7 +118,7 @@ fn start_loop(
         "recovered",
     );
     let (settings, voters, recovered) = identity::node_start(config, &opened, tree.zxid())?;
-    let node = Node::start(settings, clock::read(), tree, voters, recovered);
+    let node = Node::start(settings, clock::read(), tree, voters, &recovered);
     let Opened { dirs, log, checkpoints, entries, .. } = opened;
     let durable = log.last();
     let disk = Disk::start(log, mailbox.clone(), config.fsync_warning);

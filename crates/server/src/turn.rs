@@ -107,10 +107,7 @@ impl Loop {
                 }
                 self.node.durable(ticket);
             }
-            Event::Harvest(limit, give) => {
-                // Nobody takes it only where the process is stopping.
-                let _ = give.send(self.node.harvest(limit));
-            }
+            Event::Harvest(limit) => self.checkpointer.give(self.node.harvest(limit)),
             Event::CheckpointEnded(position) => {
                 self.node.end_checkpoint(position.is_some());
                 if let Some(position) = position {

@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
-use zooid_ids::{Epoch, Zxid};
+use zooid_ids::{Epoch, ServerId, Zxid};
 
+use crate::message::{ChannelId, Message, Notification};
 use crate::{Entry, Promise};
 
 /// Names one thing handed to the disk; they come back in the order they were given.
@@ -43,6 +44,56 @@ pub enum Effect {
     Deliver(Entry),
     /// This server leads a new epoch and everything before it is delivered.
     Lead(Epoch),
+    /// This server follows a leader, and everything that the leader had when it began is delivered.
+    Follow {
+        /// Whom.
+        leader: ServerId,
+        /// In which epoch.
+        epoch: Epoch,
+    },
+    /// This server neither leads nor follows any more.
+    Lost,
+    /// Cut everything behind this entry off the log, durably, then say so.
+    Truncate {
+        /// To say so with.
+        ticket: Ticket,
+        /// The last entry that stays.
+        to: Zxid,
+    },
+    /// Tell a server something about the election; it may be lost.
+    Notify {
+        /// Whom.
+        to: ServerId,
+        /// What.
+        notification: Notification,
+    },
+    /// Connect to the leader. Either it succeeds once, or the time for it runs out.
+    Dial(ServerId),
+    /// Say something through a channel, behind what was said before.
+    Send {
+        /// Through which.
+        channel: ChannelId,
+        /// What.
+        message: Message,
+    },
+    /// Send the entries of the log in `(after, through]` through a channel, as `Entries`, behind
+    /// what was said before.
+    SendLog {
+        /// Through which.
+        channel: ChannelId,
+        /// The entry before the first.
+        after: Zxid,
+        /// The last one.
+        through: Zxid,
+    },
+    /// Fetch the leader's newest checkpoint, on a connection of its own, install it instead of
+    /// everything, then say so. Not to be begun any more once [`Effect::Lost`] came.
+    Install {
+        /// The leader.
+        from: ServerId,
+    },
+    /// Close a channel; nothing that comes through it counts any more.
+    Close(ChannelId),
     /// The answer to a sync.
     Synced(SyncTicket),
 }

@@ -51,6 +51,18 @@ impl Config {
         self.sets().map(of_set).min().unwrap_or(Zxid::ZERO)
     }
 
+    /// True if `id` has a vote, in the set in force or the one to come.
+    #[must_use]
+    pub fn is_voter(&self, id: ServerId) -> bool {
+        self.sets().any(|voters| voters.contains(&id))
+    }
+
+    /// Everybody who has a vote, in either set; each once, ascending.
+    pub fn everyone(&self) -> impl Iterator<Item = ServerId> {
+        let all: BTreeSet<ServerId> = self.sets().flatten().copied().collect();
+        all.into_iter()
+    }
+
     fn sets(&self) -> impl Iterator<Item = &BTreeSet<ServerId>> {
         core::iter::once(&self.voters).chain(&self.next)
     }

@@ -181,9 +181,7 @@ fn connections(config: &mut Config, values: &Values) -> Result<(), ConfigError> 
         config.connections = (limit > 0).then_some(limit as usize);
     }
     let backlog = values.number("clientPortListenBacklog", -1..=65535, "a number, -1 for 50")?;
-    if let Some(backlog) = backlog.filter(|backlog| *backlog > 0) {
-        config.backlog = backlog as u32;
-    }
+    config.listen_backlog = backlog.filter(|backlog| *backlog > 0).map(|backlog| backlog as u32);
     let requests = "a number of requests";
     if let Some(limit) = values.number("globalOutstandingLimit", 1..=INT_MAX, requests)? {
         config.outstanding = limit as usize;

@@ -45,8 +45,9 @@ pub struct Config {
     pub data_log_dir: PathBuf,
     /// `clientPort` and `clientPortAddress`, or what the `server.N` line says.
     pub client_address: HostPort,
-    /// `clientPortListenBacklog`: connections that wait to be accepted.
-    pub backlog: u32,
+    /// `clientPortListenBacklog`: connections that wait to be accepted; `None` is Java's custom,
+    /// see [`backlog`](Self::backlog).
+    pub listen_backlog: Option<u32>,
     /// `tickTime`: the unit of time-outs.
     pub tick: Millis,
     /// `minSessionTimeout` and `maxSessionTimeout`.
@@ -100,7 +101,7 @@ impl Config {
             data_dir: PathBuf::from("./zooid-data"),
             data_log_dir: PathBuf::from("./zooid-data"),
             client_address: HostPort { host: Some("127.0.0.1".to_string()), port: 2181 },
-            backlog: 50,
+            listen_backlog: None,
             tick,
             timeouts: Timeouts::of_tick(tick),
             connections_per_address: Some(60),
@@ -169,6 +170,12 @@ impl Config {
         let (values, mut notices) = values::Values::gather(Path::new(""), Vec::new(), flags);
         let config = build::without_file(&values, &mut notices)?;
         Ok((config, notices))
+    }
+
+    /// How many connections may wait to be accepted.
+    #[must_use]
+    pub fn backlog(&self) -> u32 {
+        self.listen_backlog.unwrap_or(50)
     }
 
     /// The limits of client connections. So many files may be open in all: connections take four

@@ -86,7 +86,7 @@ pub fn conf(config: &Config, conf: Conf) -> String {
     let tick = config.tick.0;
     let per_address = config.connections_per_address.unwrap_or(0);
     let (min, max) = (config.timeouts.min.0, config.timeouts.max.0);
-    let backlog = config.backlog;
+    let backlog = config.listen_backlog.map_or(-1, i64::from);
     let id = config.server.as_ref().map_or(0, |server| server.id.0);
     format!(
         "clientPort={client_port}\n\
@@ -203,7 +203,7 @@ mod tests {
              maxClientCnxns=0\n\
              minSessionTimeout=400\n\
              maxSessionTimeout=4000\n\
-             clientPortListenBacklog=50\n\
+             clientPortListenBacklog=-1\n\
              serverId=3\n"
         );
     }

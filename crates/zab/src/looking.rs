@@ -1,0 +1,151 @@
+//! Fast leader election. It decides nothing that matters for safety: whoever is elected has still
+//! to be promised an epoch by a quorum. It only makes it likely that one server tries, and one that
+//! has everything.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use zooid_ids::{Epoch, Instant, Millis, ServerId};
+
+use crate::Effect;
+use crate::message::{Notification, Standing, Vote};
+use crate::server::{Next, Server};
+
+/// Notifications are repeated after this, then after twice as long, up to [`RESEND_MAX`].
+const RESEND: Millis = Millis(100);
+const RESEND_MAX: Millis = Millis(2000);
+
+/// A server that looks for a leader.
+#[derive(Debug)]
+pub(crate) struct Looking {
+    /// None for a server without a vote: it waits to hear of a leader.
+    vote: Option<Vote>,
+    /// The votes of this round.
+    votes: BTreeMap<ServerId, Vote>,
+    /// Servers that follow or lead already: whom, and in which epoch.
+    settled: BTreeMap<ServerId, (ServerId, Epoch, bool)>,
+    /// A quorum agrees; a better vote may still come until then.
+    decide_at: Option<Instant>,
+    resend_at: Instant,
+    resend: Millis,
+}
+
+impl Looking {
+    pub(crate) fn begin(server: &mut Server, out: &mut Vec<Effect>) -> (Self, Option<Next>) {
+        server.round += 1;
+        let own = Vote { zxid: server.history.durable(), leader: server.member.id };
+        let mut looking = Self {
+            vote: server.is_voter().then_some(own),
+            votes: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            decide_at: None,
+            resend_at: server.now + RESEND,
+            resend: RESEND,
+        };
+        looking.record_own(server);
+        looking.tell_all(server, out);
+        let next = looking.decide(server);
+        (looking, next)
+    }
+
+    pub(crate) fn notified(
+        &mut self,
+        server: &mut Server,
+        said: &Notification,
+        out: &mut Vec<Effect>,
+    ) -> Option<Next> {
+        match said.standing {
+            Standing::Looking => self.compare(server, said, out),
+            Standing::Following(epoch) => {
+                self.settled.insert(said.from.id, (said.vote.leader, epoch, false));
+            }
+            Standing::Leading(epoch) => {
+                self.settled.insert(said.from.id, (said.from.id, epoch, true));
+            }
+        }
+        self.join(server, said).or_else(|| self.decide(server))
+    }
+
+    pub(crate) fn tick(&mut self, server: &mut Server, out: &mut Vec<Effect>) -> Option<Next> {
+        if server.now >= self.resend_at {
+            self.resend = Millis((2 * self.resend.0).min(RESEND_MAX.0));
+            self.resend_at = server.now + self.resend;
+            self.tell_all(server, out);
+        }
+        self.decide(server)
+    }
+
+    /// Takes a vote of another server that looks: newer rounds and better votes win.
+    fn compare(&mut self, server: &mut Server, said: &Notification, out: &mut Vec<Effect>) {
+        self.settled.remove(&said.from.id);
+        let (Some(vote), true) = (self.vote, server.config.is_voter(said.vote.leader)) else {
+            return;
+        };
+        if said.round < server.round {
+            // It has not heard of this round.
+            return self.tell(server, said.from.id, out);
+        }
+        let mut mine = vote;
+        let newer = said.round > server.round;
+        if newer {
+            server.round = said.round;
+            self.votes.clear();
+            mine = Vote { zxid: server.history.durable(), leader: server.member.id };
+        }
+        self.vote = Some(mine.max(said.vote));
+        self.votes.insert(said.from.id, said.vote);
+        self.record_own(server);
+        if newer || said.vote > mine {
+            self.decide_at = None;
+            self.tell_all(server, out);
+        } else if said.vote < mine {
+            self.tell(server, said.from.id, out);
+        }
+    }
+
+    fn record_own(&mut self, server: &Server) {
+        if let Some(vote) = self.vote {
+            self.votes.insert(server.member.id, vote);
+        }
+    }
+
+    /// Joins a leader that a quorum follows already and that says itself that it leads.
+    fn join(&self, server: &Server, said: &Notification) -> Option<Next> {
+        let (leader, epoch, _) = *self.settled.get(&said.from.id)?;
+        let follows =
+            |id| self.settled.get(&id).is_some_and(|(l, e, _)| (*l, *e) == (leader, epoch));
+        let confirmed =
+            self.settled.get(&leader).is_some_and(|(_, e, leads)| *leads && *e == epoch);
+        (confirmed && server.config.is_quorum(follows)).then_some(Next::Follow(leader))
+    }
+
+    /// A quorum has my vote: after a moment for better ones, or at once if nobody else can vote.
+    fn decide(&mut self, server: &Server) -> Option<Next> {
+        let vote = self.vote?;
+        let agrees = |id| self.votes.get(&id) == Some(&vote);
+        if !server.config.is_quorum(agrees) {
+            self.decide_at = None;
+            return None;
+        }
+        let at = *self.decide_at.get_or_insert(server.now + server.settings.election_wait);
+        if server.now < at && !server.config.everyone().all(agrees) {
+            return None;
+        }
+        let mine = vote.leader == server.member.id;
+        Some(if mine { Next::Lead } else { Next::Follow(vote.leader) })
+    }
+
+    fn tell_all(&self, server: &Server, out: &mut Vec<Effect>) {
+        for id in server.config.everyone().filter(|id| *id != server.member.id) {
+            self.tell(server, id, out);
+        }
+    }
+
+    fn tell(&self, server: &Server, to: ServerId, out: &mut Vec<Effect>) {
+        let mut notification = server.notification(Standing::Looking, server.member.id);
+        // A server without a vote asks who leads, and proposes nobody.
+        notification.vote =
+            self.vote.unwrap_or(Vote { zxid: zooid_ids::Zxid::ZERO, ..notification.vote });
+        out.push(Effect::Notify { to, notification });
+    }
+}

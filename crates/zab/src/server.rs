@@ -1,0 +1,75 @@
+//! What every role of a server works with.
+
+use alloc::vec::Vec;
+
+use zooid_ids::{Epoch, Instant, Millis, ServerId};
+
+use crate::disk::{Disk, Written};
+use crate::history::History;
+use crate::message::{Notification, Standing, Vote};
+use crate::{Config, Effect, Member, Promise, Settings};
+
+/// A server without its role.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) member: Member,
+    pub(crate) config: Config,
+    pub(crate) settings: Settings,
+    pub(crate) history: History,
+    pub(crate) disk: Disk,
+    /// The newest promise, durable or on its way to the disk.
+    pub(crate) promise: Promise,
+    pub(crate) now: Instant,
+    pub(crate) wall: Millis,
+    /// The election it took part in last.
+    pub(crate) round: u64,
+}
+
+/// What comes after a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The election: after the disk has spoken of everything.
+    Look,
+    Lead,
+    Follow(ServerId),
+}
+
+impl Server {
+    /// The highest epoch that it promised or knows of.
+    pub(crate) fn highest_epoch(&self) -> Epoch {
+        self.promise.epoch.max(self.history.last().epoch())
+    }
+
+    pub(crate) fn is_voter(&self) -> bool {
+        self.config.is_voter(self.member.id)
+    }
+
+    /// Hands a promise to the disk.
+    pub(crate) fn promise(&mut self, promise: Promise, out: &mut Vec<Effect>) {
+        assert!(promise.epoch > self.promise.epoch, "a promise given twice");
+        self.promise = promise;
+        let ticket = self.disk.give(Written::Promise(promise), self.now);
+        out.push(Effect::Promise { ticket, promise });
+    }
+
+    /// Hands what was appended in this turn to the disk; gives it, for those who follow.
+    pub(crate) fn append_batch(&mut self, out: &mut Vec<Effect>) -> Vec<crate::Entry> {
+        let entries = self.history.take_batch();
+        if let Some(last) = entries.last() {
+            let ticket = self.disk.give(Written::Entries(last.zxid), self.now);
+            out.push(Effect::Append { ticket, entries: entries.clone() });
+        }
+        entries
+    }
+
+    /// True if the disk has been at one thing for longer than followers wait for anything.
+    pub(crate) fn is_disk_stuck(&self) -> bool {
+        let limit = Millis(self.settings.sync_limit.0 / 2);
+        self.disk.busy_since().is_some_and(|since| self.now.since(since) > limit)
+    }
+
+    pub(crate) fn notification(&self, standing: Standing, leader: ServerId) -> Notification {
+        let vote = Vote { zxid: self.history.durable(), leader };
+        Notification { from: self.member, standing, round: self.round, vote }
+    }
+}

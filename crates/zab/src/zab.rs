@@ -1,0 +1,299 @@
+//! The inputs of one server's agreement, and the change from role to role.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use zooid_ids::{Instant, Millis, ServerId, Zxid};
+
+use crate::disk::{Disk, Written};
+use crate::following::Following;
+use crate::history::History;
+use crate::leading::Leading;
+use crate::looking::Looking;
+use crate::message::{ChannelId, Message, Notification, Standing};
+use crate::server::{Next, Server};
+use crate::{Config, Effect, Member, Recovered, Settings, SyncTicket, Ticket};
+
+/// One server's part in the agreement.
+#[derive(Debug)]
+pub struct Zab {
+    server: Server,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    /// It has left a role and waits for the disk to speak of everything it was given: a vote must
+    /// not name what may still be lost, and a late completion must not count in the next role.
+    Draining,
+    Looking(Looking),
+    Leading(Leading),
+    Following(Following),
+}
+
+impl Zab {
+    /// A server that looks for a leader, or, as the only voter, begins at once to lead. It starts
+    /// at this time: its own clock, and the wall clock.
+    #[must_use]
+    pub fn start(
+        member: Member,
+        config: Config,
+        settings: Settings,
+        recovered: &Recovered,
+        (now, wall): (Instant, Millis),
+        out: &mut Vec<Effect>,
+    ) -> Self {
+        let server = Server {
+            member,
+            config,
+            settings,
+            history: History::new(recovered),
+            disk: Disk::default(),
+            promise: recovered.promise,
+            now,
+            wall,
+            round: 0,
+        };
+        let mut zab = Self { server, role: Role::Draining };
+        zab.look_when_drained(out);
+        zab
+    }
+
+    /// Begins a turn: what follows happens at this time.
+    pub fn turn(&mut self, now: Instant, wall: Millis) {
+        (self.server.now, self.server.wall) = (now, wall);
+    }
+
+    /// Time has passed. To be called several times in a tick.
+    pub fn tick(&mut self, out: &mut Vec<Effect>) {
+        let next = match &mut self.role {
+            Role::Draining => None,
+            Role::Looking(looking) => looking.tick(&mut self.server, out),
+            Role::Leading(leading) => leading.tick(&self.server, out),
+            Role::Following(following) => following.tick(&self.server),
+        };
+        self.go(next, out);
+    }
+
+    /// Another server says something about the election.
+    pub fn notified(&mut self, said: &Notification, out: &mut Vec<Effect>) {
+        let next = match &mut self.role {
+            Role::Draining => None,
+            Role::Looking(looking) => looking.notified(&mut self.server, said, out),
+            Role::Leading(leading) => {
+                let (standing, leader) = leading.standing(&self.server);
+                self.answer(said, standing, leader, out)
+            }
+            Role::Following(following) => {
+                let (standing, leader) = following.standing(&self.server);
+                self.answer(said, standing, leader, out)
+            }
+        };
+        self.go(next, out);
+    }
+
+    /// The leader that was dialled is at the other end of this channel.
+    pub fn connected(&mut self, channel: ChannelId, leader: Member, out: &mut Vec<Effect>) {
+        match &mut self.role {
+            Role::Following(following) => following.connected(&self.server, channel, leader, out),
+            _ => out.push(Effect::Close(channel)),
+        }
+    }
+
+    /// The leader could not be reached.
+    pub fn unreachable(&mut self, leader: ServerId, out: &mut Vec<Effect>) {
+        let next = match &self.role {
+            Role::Following(following) => following.unreachable(leader),
+            _ => None,
+        };
+        self.go(next, out);
+    }
+
+    /// A channel has ended.
+    pub fn closed(&mut self, channel: ChannelId, out: &mut Vec<Effect>) {
+        let next = match &mut self.role {
+            Role::Leading(leading) => {
+                leading.closed(channel);
+                None
+            }
+            Role::Following(following) => following.closed(channel),
+            Role::Draining | Role::Looking(_) => None,
+        };
+        self.go(next, out);
+    }
+
+    /// A message came through a channel: from a learner, or from the leader.
+    pub fn receive(&mut self, channel: ChannelId, message: Message, out: &mut Vec<Effect>) {
+        let next = match &mut self.role {
+            Role::Leading(leading) => leading.receive(&mut self.server, channel, message, out),
+            Role::Following(following) => {
+                following.receive(&mut self.server, channel, message, out)
+            }
+            Role::Draining | Role::Looking(_) => {
+                out.push(Effect::Close(channel));
+                None
+            }
+        };
+        self.go(next, out);
+    }
+
+    /// The leader's checkpoint at `zxid` has taken the place of everything here, durably.
+    pub fn installed(&mut self, zxid: Zxid, out: &mut Vec<Effect>) {
+        if let Role::Following(following) = &mut self.role {
+            following.installed(&mut self.server, zxid, out);
+        }
+    }
+
+    /// The log holds nothing up to `first` any more.
+    pub fn compacted(&mut self, first: Zxid) {
+        self.server.history.compacted(first);
+    }
+
+    /// The disk has synced what was handed out under this ticket, and everything before it.
+    ///
+    /// # Panics
+    /// If tickets come back out of order, or one that was never given.
+    pub fn durable(&mut self, ticket: Ticket, out: &mut Vec<Effect>) {
+        let written = self.server.disk.done(ticket);
+        if let Written::Entries(through) = written {
+            self.server.history.synced(through);
+        }
+        let next = match &mut self.role {
+            Role::Draining => {
+                self.look_when_drained(out);
+                None
+            }
+            Role::Looking(_) => None,
+            Role::Leading(leading) => leading.written(&mut self.server, written, out),
+            Role::Following(following) => {
+                following.written(&mut self.server, written, out);
+                None
+            }
+        };
+        self.go(next, out);
+    }
+
+    /// Puts `command` after all that was proposed here before; it comes back as
+    /// [`Effect::Deliver`]. Without a leader it is dropped.
+    pub fn propose(&mut self, command: Bytes, out: &mut Vec<Effect>) {
+        match &mut self.role {
+            Role::Leading(leading) => leading.propose(&mut self.server, command),
+            Role::Following(following) if following.is_serving() => following.propose(command, out),
+            Role::Following(_) | Role::Draining | Role::Looking(_) => {}
+        }
+    }
+
+    /// Asks to be told when all that any server had committed before now is delivered here. Without
+    /// a leader nobody answers.
+    pub fn sync(&mut self, ticket: SyncTicket, out: &mut Vec<Effect>) {
+        match &mut self.role {
+            Role::Leading(leading) => leading.sync(&self.server, ticket, out),
+            Role::Following(following) => following.sync(ticket, out),
+            Role::Draining | Role::Looking(_) => {}
+        }
+    }
+
+    /// Ends a turn: what was appended in it goes to the disk as one batch, and to the learners.
+    pub fn flush(&mut self, out: &mut Vec<Effect>) {
+        match &mut self.role {
+            Role::Leading(leading) => leading.flush(&mut self.server, out),
+            Role::Following(following) => following.flush(&mut self.server, out),
+            Role::Draining | Role::Looking(_) => {}
+        }
+    }
+
+    /// True while this server leads and proposals go to the log at once.
+    #[must_use]
+    pub fn is_broadcasting(&self) -> bool {
+        matches!(&self.role, Role::Leading(leading) if leading.is_broadcasting())
+    }
+
+    /// True while this server follows a leader and has what the leader had.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        matches!(&self.role, Role::Following(following) if following.is_serving())
+    }
+
+    /// The last entry that is committed, as far as known here.
+    #[must_use]
+    pub fn committed(&self) -> Zxid {
+        self.server.history.committed()
+    }
+
+    /// The last entry of the log, durable or not.
+    #[must_use]
+    pub fn last(&self) -> Zxid {
+        self.server.history.last()
+    }
+
+    /// Proposals that are not committed yet, held ones included.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        let held = if let Role::Leading(leading) = &self.role { leading.held() } else { 0 };
+        self.server.history.uncommitted() + held
+    }
+
+    /// Stops the process if the state contradicts itself.
+    ///
+    /// # Panics
+    /// On a contradiction.
+    pub fn check_invariants(&self) {
+        self.server.history.check_invariants();
+        match &self.role {
+            Role::Draining => {}
+            Role::Looking(_) => assert!(self.server.disk.is_idle()),
+            Role::Leading(leading) => leading.check_invariants(&self.server),
+            Role::Following(following) => following.check_invariants(&self.server),
+        }
+    }
+
+    /// Tells a server that looks for a leader how things stand here.
+    fn answer(
+        &self,
+        said: &Notification,
+        standing: Standing,
+        leader: ServerId,
+        out: &mut Vec<Effect>,
+    ) -> Option<Next> {
+        if said.standing == Standing::Looking {
+            let notification = self.server.notification(standing, leader);
+            out.push(Effect::Notify { to: said.from.id, notification });
+        }
+        None
+    }
+
+    fn go(&mut self, next: Option<Next>, out: &mut Vec<Effect>) {
+        match next {
+            None => {}
+            Some(Next::Look) => self.leave(out),
+            Some(Next::Lead) => {
+                self.role = Role::Leading(Leading::begin(&mut self.server, out));
+            }
+            Some(Next::Follow(leader)) => {
+                self.role = Role::Following(Following::begin(&self.server, leader, out));
+            }
+        }
+    }
+
+    /// Leaves a role, in this order: nobody counts on it, nothing more is appended, the disk
+    /// finishes; only then a vote.
+    fn leave(&mut self, out: &mut Vec<Effect>) {
+        match &self.role {
+            Role::Leading(leading) => leading.end(out),
+            Role::Following(following) => following.end(out),
+            Role::Draining | Role::Looking(_) => {}
+        }
+        out.push(Effect::Lost);
+        self.server.append_batch(out);
+        self.role = Role::Draining;
+        self.look_when_drained(out);
+    }
+
+    fn look_when_drained(&mut self, out: &mut Vec<Effect>) {
+        if matches!(self.role, Role::Draining) && self.server.disk.is_idle() {
+            let (looking, next) = Looking::begin(&mut self.server, out);
+            self.role = Role::Looking(looking);
+            self.go(next, out);
+        }
+    }
+}
