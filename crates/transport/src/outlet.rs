@@ -83,6 +83,7 @@ struct State {
 }
 
 struct Unanswered {
+    /// That of the reply.
     xid: Xid,
     operation: &'static str,
     /// Whether it goes through the log.
@@ -265,7 +266,7 @@ impl Link {
         let each = bytes / requests.len().max(1);
         state.unanswered_bytes += each * requests.len();
         state.unanswered.extend(requests.iter().map(|(xid, request)| Unanswered {
-            xid: *xid,
+            xid: xid_of_reply(*xid, request),
             operation: traffic::operation(request),
             is_update: matches!(request, Request::Write(_) | Request::CloseSession),
             bytes: each,
@@ -357,6 +358,12 @@ impl Link {
     pub(crate) fn reset_report(&self) {
         self.state().traffic.reset();
     }
+}
+
+/// The number that the reply to a request carries: to a ping always the same, whatever the client
+/// has put there.
+fn xid_of_reply(xid: Xid, request: &Request) -> Xid {
+    if matches!(request, Request::Ping) { Xid::PING } else { xid }
 }
 
 /// About how many bytes a message takes while it waits; never far less than it takes encoded.

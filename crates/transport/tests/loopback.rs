@@ -58,15 +58,14 @@ impl Parrot {
             FromClient::Opened { connection, outlet, connect, .. } => {
                 self.note(connection, Seen::Opened);
                 self.outlets.lock().unwrap().insert(connection, outlet);
-                let hold = &self.holds_connects;
-                self.say(connection, vec![connected(&connect)], hold.load(Ordering::Relaxed));
+                self.say(connection, vec![connected(&connect)], &self.holds_connects);
             }
             FromClient::Requests { connection, requests } => {
                 let answers = requests.into_iter().map(|(xid, request)| {
                     self.note(connection, Seen::Request(xid));
                     answer(xid, request)
                 });
-                self.say(connection, answers.collect(), self.holds.load(Ordering::Relaxed));
+                self.say(connection, answers.collect(), &self.holds);
             }
             FromClient::Gone { connection } => {
                 self.note(connection, Seen::Gone);
@@ -79,10 +78,11 @@ impl Parrot {
         self.seen.lock().unwrap().push((connection, seen));
     }
 
-    fn say(&self, connection: ConnectionId, answers: Vec<Outgoing>, hold: bool) {
-        if hold {
-            let answers = answers.into_iter().map(|answer| (connection, answer));
-            self.held.lock().unwrap().extend(answers);
+    fn say(&self, connection: ConnectionId, answers: Vec<Outgoing>, holds: &AtomicBool) {
+        // Locked to the end, so that nothing overtakes what is being released.
+        let mut held = self.held.lock().unwrap();
+        if holds.load(Ordering::Relaxed) {
+            held.extend(answers.into_iter().map(|answer| (connection, answer)));
         } else if let Some(outlet) = self.outlets.lock().unwrap().get(&connection) {
             outlet.send(answers);
         }
@@ -90,9 +90,10 @@ impl Parrot {
 
     /// Answers all that was held, and from now on at once.
     fn release(&self) {
+        let mut held = self.held.lock().unwrap();
         self.holds.store(false, Ordering::Relaxed);
         self.holds_connects.store(false, Ordering::Relaxed);
-        for (connection, answer) in self.held.lock().unwrap().drain(..) {
+        for (connection, answer) in held.drain(..) {
             if let Some(outlet) = self.outlets.lock().unwrap().get(&connection) {
                 outlet.send([answer]);
             }
@@ -117,12 +118,14 @@ fn connected(request: &ConnectRequest) -> Outgoing {
 }
 
 fn answer(xid: Xid, request: Request) -> Outgoing {
+    let request_is_ping = matches!(request, Request::Ping);
     let reply = match request {
         Request::Read(ReadOp::GetData { path, .. }) => {
             Reply::Data { data: Some(Bytes::from(path)), stat: Stat::default() }
         }
         _ => Reply::Empty,
     };
+    let xid = if request_is_ping { Xid::PING } else { xid };
     Outgoing::Reply { xid, zxid: Zxid(9), result: Ok(reply) }
 }
 
@@ -467,6 +470,19 @@ fn the_bytes_of_a_connection_s_unanswered_requests_are_limited() {
 }
 
 #[test]
+fn a_ping_is_answered_whatever_its_number() {
+    let server = Server::start(Settings { outstanding_per_connection: 5, ..Settings::default() });
+    let mut client = server.connect();
+    for xid in 1..=20 {
+        let mut ping = BytesMut::new();
+        encode_request(&mut ping, Xid(xid), &Request::Ping);
+        client.send(&ping);
+        assert_eq!(client.frame().unwrap()[..4], Xid::PING.0.to_be_bytes());
+    }
+    eventually("none waits", || server.clients.outstanding_requests() == 0);
+}
+
+#[test]
 fn at_the_global_limit_each_connection_still_has_one() {
     let server = Server::start(Settings { outstanding: 5, ..Settings::default() });
     let mut greedy = server.connect();
@@ -570,7 +586,8 @@ fn a_graceful_stop_answers_first_and_takes_nothing_new() {
     let cut_off = server.runtime.as_ref().unwrap().block_on(stopping).unwrap();
     assert_eq!((cut_off, server.clients.open_connections()), (0, 0));
     assert!(TcpStream::connect(server.address).is_err());
-    assert_eq!(server.parrot.of(2), [Seen::Opened, Seen::Request(Xid(1)), Seen::Gone]);
+    let whole_life = [Seen::Opened, Seen::Request(Xid(1)), Seen::Gone];
+    eventually("gone", || server.parrot.of(2) == whole_life);
 }
 
 #[test]
