@@ -19,6 +19,8 @@ use crate::{Config, Effect, Member, Recovered, Settings, SyncTicket, Ticket};
 pub struct Zab {
     server: Server,
     role: Role,
+    /// Learners that elected this server before it knew itself that it is elected.
+    early: Vec<(ChannelId, Message)>,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Zab {
             wall,
             round: 0,
         };
-        let mut zab = Self { server, role: Role::Draining };
+        let mut zab = Self { server, role: Role::Draining, early: Vec::new() };
         zab.look_when_drained(out);
         zab
     }
@@ -117,7 +119,10 @@ impl Zab {
                 None
             }
             Role::Following(following) => following.closed(channel),
-            Role::Draining | Role::Looking(_) => None,
+            Role::Draining | Role::Looking(_) => {
+                self.early.retain(|(early, _)| *early != channel);
+                None
+            }
         };
         self.go(next, out);
     }
@@ -128,6 +133,10 @@ impl Zab {
             Role::Leading(leading) => leading.receive(&mut self.server, channel, message, out),
             Role::Following(following) => {
                 following.receive(&mut self.server, channel, message, out)
+            }
+            Role::Looking(_) if matches!(message, Message::Info { .. }) => {
+                self.early.push((channel, message));
+                None
             }
             Role::Draining | Role::Looking(_) => {
                 out.push(Effect::Close(channel));
@@ -268,8 +277,12 @@ impl Zab {
             Some(Next::Look) => self.leave(out),
             Some(Next::Lead) => {
                 self.role = Role::Leading(Leading::begin(&mut self.server, out));
+                for (channel, message) in core::mem::take(&mut self.early) {
+                    self.receive(channel, message, out);
+                }
             }
             Some(Next::Follow(leader)) => {
+                out.extend(self.early.drain(..).map(|(channel, _)| Effect::Close(channel)));
                 self.role = Role::Following(Following::begin(&self.server, leader, out));
             }
         }

@@ -213,6 +213,14 @@ impl World {
         zab.compacted(first);
     }
 
+    pub(crate) fn isolate(&mut self, one: ServerId) {
+        let others: Vec<_> = self.servers.iter().map(|server| server.id).collect();
+        for other in others.into_iter().filter(|other| *other != one) {
+            self.cut.insert((one, other));
+            self.cut.insert((other, one));
+        }
+    }
+
     /// Lets time pass.
     pub(crate) fn run(&mut self, milliseconds: u64) {
         let end = self.now + milliseconds;
@@ -392,6 +400,10 @@ impl World {
     }
 
     fn send(&mut self, from: ServerId, channel: ChannelId, message: Message) {
+        if let (Message::Sync { plan, .. }, Some(state)) = (&message, self.channels.get(&channel)) {
+            let learner = state.learner;
+            self.tell(from, &format!("synchronises {learner}: {plan:?}"));
+        }
         let (now, delay) = (self.now, 1 + self.dice.below(10));
         let Some(state) = self.channels.get_mut(&channel).filter(|state| state.open) else {
             return;
