@@ -1,9 +1,10 @@
-"""Load from one connection: one request after another, or many on their way at once.
+"""Load: one request after another on one connection, or many on their way at once on one or more.
 
 Knows requests and replies, and nothing of servers, processes or tables. The measured side is the server: requests
-are encoded before the clock runs. Start with `Load`.
+are encoded before the clock runs. Start with `Load.one_by_one` and `pipelined`.
 """
 
+import selectors
 import struct
 import time
 
@@ -54,19 +55,6 @@ class Load:
             took.append(time.perf_counter() - begun)
         return took
 
-    def pipelined(self, requests: list[bytes], window: int) -> float:
-        """Keeps up to `window` requests on their way; the seconds for all."""
-        frames = [framed(request) for request in requests]
-        sent = answered = 0
-        begun = time.perf_counter()
-        while answered < len(frames):
-            free = min(window - (sent - answered), len(frames) - sent)
-            if free >= window // 2 or sent + free == len(frames):
-                self.client.send_bytes(b"".join(frames[sent : sent + free]))
-                sent += free
-            answered += self.take_replies()
-        return time.perf_counter() - begun
-
     def take_replies(self) -> int:
         """Waits for bytes; how many replies they complete."""
         piece = self.client.sock.recv(1 << 18)
@@ -82,3 +70,42 @@ class Load:
             at, count = at + 4 + length, count + 1
         self.unread = data[at:]
         return count
+
+
+class Pipeline:
+    """Requests for one connection, of which up to `window` are on their way."""
+
+    def __init__(self, load: Load, requests: list[bytes], window: int):
+        self.load, self.window = load, window
+        self.frames = [framed(request) for request in requests]
+        self.sent = self.answered = 0
+
+    def send(self) -> None:
+        """Fills the window, if half of it is free or nothing else is left to send."""
+        free = min(self.window - (self.sent - self.answered), len(self.frames) - self.sent)
+        if free and (free >= self.window // 2 or self.sent + free == len(self.frames)):
+            self.load.client.send_bytes(b"".join(self.frames[self.sent : self.sent + free]))
+            self.sent += free
+
+    def receive(self) -> bool:
+        """Takes the replies that are there; whether all are."""
+        self.answered += self.load.take_replies()
+        return self.answered == len(self.frames)
+
+
+def pipelined(loads: list[Load], requests: list[bytes], window: int) -> float:
+    """Deals the requests out to the connections, each with up to `window` on their way; the seconds for all."""
+    lines = [Pipeline(load, requests[number :: len(loads)], window) for number, load in enumerate(loads)]
+    with selectors.DefaultSelector() as selector:
+        for line in lines:
+            selector.register(line.load.client.sock, selectors.EVENT_READ, line)
+        begun = time.perf_counter()
+        for line in lines:
+            line.send()
+        while selector.get_map():
+            for key, _ in selector.select():
+                if key.data.receive():
+                    selector.unregister(key.fileobj)
+                else:
+                    key.data.send()
+        return time.perf_counter() - begun
