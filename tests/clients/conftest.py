@@ -12,6 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+pytest.register_assert_rewrite("workload")
+
 from kazoo.client import KazooClient  # noqa: E402
 
 import server as servers  # noqa: E402
