@@ -19,7 +19,8 @@ pub struct Stat {
     pub cversion: i32,
     /// Changes of the ACL.
     pub aversion: i32,
-    /// Session, container mark or time to live: [`EphemeralOwner`].
+    /// The session that the node goes with; 0 for every other node, also for those that
+    /// [`EphemeralOwner`] marks in the state itself.
     pub ephemeral_owner: i64,
     /// Bytes of data.
     pub data_length: i32,
@@ -50,7 +51,7 @@ impl EphemeralOwner {
     /// The longest time to live: 40 bits of milliseconds, almost 35 years.
     pub const TTL_MAX: Millis = Millis((1 << 40) - 1);
 
-    /// The number that a [`Stat`] carries.
+    /// The number that the state and its checkpoints carry.
     #[must_use]
     pub const fn to_wire(self) -> i64 {
         match self {
