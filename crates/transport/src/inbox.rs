@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use crate::FromClient;
 
 /// Takes what connections say; never blocks for long.
-pub trait Inbox: Send + Sync + 'static {
+pub trait Inbox<M = FromClient>: Send + Sync + 'static {
     /// Hands one message over, behind those handed over before.
-    fn push(&self, message: FromClient);
+    fn push(&self, message: M);
 }
 
 /// A queue with many senders and one receiver, who takes all that is there at once.
@@ -65,8 +65,8 @@ impl<T> Mailbox<T> {
     }
 }
 
-impl<T: From<FromClient> + Send + 'static> Inbox for Mailbox<T> {
-    fn push(&self, message: FromClient) {
+impl<M, T: From<M> + Send + 'static> Inbox<M> for Mailbox<T> {
+    fn push(&self, message: M) {
         self.put(message.into());
     }
 }

@@ -1,6 +1,6 @@
-//! Client connections: TCP, framing, back-pressure.
+//! Connections of clients and of peers: listeners, framing, back-pressure.
 //!
-//! Bytes become requests and replies become bytes here, on tokio's threads. The thread that owns
+//! Of clients: bytes become requests and replies become bytes here, on tokio's threads. The thread that owns
 //! the state (the loop) is told of everything through one [`Inbox`] and answers each connection
 //! through its [`Outlet`]; neither side ever waits for the other. This crate knows no tree, no
 //! session and no rule of the protocol beyond its frames: whether a request is allowed, and what
@@ -15,9 +15,12 @@
 //! by bytes, and in all), bytes that wait to be written, connections per address and in all. At each limit [`Counters`]
 //! counts.
 //!
+//! Servers of an ensemble speak to each other through [`peers`], which goes by the same rules.
+//!
 //! Start with [`message`], then [`Clients`] and [`Listener`].
 
 pub mod message;
+pub mod peers;
 
 mod admission;
 mod clients;

@@ -1,0 +1,75 @@
+//! Connections that this server opens to others.
+
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+
+use super::PeerSettings;
+use super::hello::Ending;
+
+/// HTTP/2 frames: big ones halve the work for big messages.
+pub(crate) const HTTP_FRAME_BYTES: u32 = 1024 * 1024;
+
+/// Connects; the name is resolved anew. The connection lives as long as what is returned and the
+/// streams that were opened on it.
+pub(crate) async fn connect(
+    host: &str,
+    port: u16,
+    settings: &PeerSettings,
+) -> Result<Channel, Ending> {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let endpoint = Endpoint::from_shared(format!("http://{host}:{port}"))?
+        .connect_timeout(settings.connect_timeout)
+        .tcp_nodelay(true)
+        .max_frame_size(HTTP_FRAME_BYTES)
+        .http2_keep_alive_interval(settings.keep_alive)
+        .keep_alive_timeout(settings.keep_alive)
+        .keep_alive_while_idle(true);
+    Ok(endpoint.connect().await?)
+}
+
+/// The pauses between attempts to connect: doubled each time up to a limit, and of random length,
+/// so that peers that lost each other do not come back all at once.
+#[derive(Debug)]
+pub(crate) struct Pauses {
+    next: Duration,
+    longest: Duration,
+}
+
+const SHORTEST: Duration = Duration::from_millis(20);
+
+impl Pauses {
+    pub(crate) fn up_to(longest: Duration) -> Self {
+        Self { next: SHORTEST.min(longest), longest }
+    }
+
+    /// The next one: between half of it and all.
+    pub(crate) fn draw(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (2 * pause).min(self.longest);
+        let random = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
+        pause.mul_f64(0.5 + random / 2.0)
+    }
+
+    /// An attempt was successful.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::up_to(self.longest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_the_longest() {
+        let longest = Duration::from_millis(300);
+        let mut pauses = Pauses::up_to(longest);
+        assert!(pauses.draw() <= SHORTEST);
+        let drawn: Vec<_> = (0..10).map(|_| pauses.draw()).collect();
+        assert!(drawn.iter().all(|pause| *pause >= SHORTEST && *pause <= longest), "{drawn:?}");
+        assert!(drawn[9] >= longest / 2);
+        pauses.reset();
+        assert!(pauses.draw() <= SHORTEST);
+    }
+}

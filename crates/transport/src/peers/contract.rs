@@ -1,0 +1,300 @@
+//! `proto/peer.proto` in the words of [`zooid_zab`], and back.
+//!
+//! What a peer sends is checked here as far as it can be checked without a state: what comes out
+//! satisfies what the types of `zab` promise.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+use zooid_ids::{Epoch, Incarnation, Millis, ServerId, Zxid};
+use zooid_zab::message::{Message, Notification, Plan, Standing, Vote};
+use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, SyncTicket};
+
+use super::generated as proto;
+use proto::{entry, from_leader, from_learner, notification, sync};
+
+/// Why a message is not what the contract says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum ContractError {
+    /// A part is missing, or a newer version has written something else.
+    #[error("{0} is missing or unknown")]
+    Unknown(&'static str),
+    /// An epoch whose zxids clients could not order.
+    #[error("epoch {0} is beyond the last one")]
+    Epoch(Epoch),
+    /// Entries, or ends of epochs, that do not follow each other.
+    #[error("{1} stands behind {0}")]
+    Order(Zxid, Zxid),
+    /// A learner says what only leaders say, or the other way round.
+    #[error("a message in the wrong direction")]
+    Direction,
+}
+
+/// A direction of the stream between a learner and its leader.
+pub(crate) trait Frame: prost::Message + Default + Sized + 'static {
+    /// A message in this direction.
+    fn write(message: &Message) -> Result<Self, ContractError>;
+    /// What a frame behind the first says.
+    fn read(self) -> Result<Message, ContractError>;
+    /// The first frame.
+    fn open(hello: proto::Hello) -> Self;
+    /// What the first frame says.
+    fn opening(self) -> Result<proto::Hello, ContractError>;
+}
+
+impl Frame for proto::FromLearner {
+    fn write(message: &Message) -> Result<Self, ContractError> {
+        use from_learner::Message as P;
+        let message = match message {
+            Message::Info { member, promise } => P::Info(proto::Info {
+                member: Some(write_member(*member)),
+                promised_epoch: promise.epoch.0,
+                promised_to: Some(write_member(promise.to)),
+            }),
+            Message::Promised { epoch, counts, last, ends } => P::Promised(proto::Promised {
+                epoch: epoch.0,
+                counts: *counts,
+                last: last.0,
+                ends: ends.iter().map(|end| end.0).collect(),
+            }),
+            Message::Installed { zxid } => P::Installed(proto::Installed { zxid: zxid.0 }),
+            Message::Ack { zxid } => P::Ack(proto::Ack { zxid: zxid.0 }),
+            Message::Pong { sequence } => P::Pong(proto::Pong { sequence: *sequence }),
+            Message::Forward { command } => P::Forward(proto::Forward { command: command.clone() }),
+            Message::AskSync { ticket } => P::AskSync(proto::AskSync { ticket: ticket.0 }),
+            Message::Propose { .. }
+            | Message::Sync { .. }
+            | Message::Entries { .. }
+            | Message::Commit { .. }
+            | Message::Ping { .. }
+            | Message::Synced { .. } => return Err(ContractError::Direction),
+        };
+        Ok(Self { message: Some(message) })
+    }
+
+    fn read(self) -> Result<Message, ContractError> {
+        use from_learner::Message as P;
+        Ok(match self.message.ok_or(ContractError::Unknown("the message"))? {
+            P::Info(info) => Message::Info {
+                member: read_member(info.member)?,
+                promise: Promise {
+                    epoch: read_epoch(info.promised_epoch)?,
+                    to: read_member(info.promised_to)?,
+                },
+            },
+            P::Promised(promised) => Message::Promised {
+                epoch: read_epoch(promised.epoch)?,
+                counts: promised.counts,
+                last: read_zxid(promised.last)?,
+                ends: read_ends(&promised.ends)?,
+            },
+            P::Installed(installed) => Message::Installed { zxid: read_zxid(installed.zxid)? },
+            P::Ack(ack) => Message::Ack { zxid: read_zxid(ack.zxid)? },
+            P::Pong(pong) => Message::Pong { sequence: pong.sequence },
+            P::Forward(forward) => Message::Forward { command: forward.command },
+            P::AskSync(ask) => Message::AskSync { ticket: SyncTicket(ask.ticket) },
+            P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
+        })
+    }
+
+    fn open(hello: proto::Hello) -> Self {
+        Self { message: Some(from_learner::Message::Hello(hello)) }
+    }
+
+    fn opening(self) -> Result<proto::Hello, ContractError> {
+        match self.message {
+            Some(from_learner::Message::Hello(hello)) => Ok(hello),
+            _ => Err(ContractError::Unknown("the hello")),
+        }
+    }
+}
+
+impl Frame for proto::FromLeader {
+    fn write(message: &Message) -> Result<Self, ContractError> {
+        use from_leader::Message as P;
+        let message = match message {
+            Message::Propose { epoch } => P::Propose(proto::Propose { epoch: epoch.0 }),
+            Message::Sync { plan, through } => {
+                P::Sync(proto::Sync { through: through.0, plan: Some(write_plan(*plan)) })
+            }
+            Message::Entries { entries, commit } => P::Entries(proto::Entries {
+                entries: entries.iter().map(write_entry).collect(),
+                commit: commit.0,
+            }),
+            Message::Commit { zxid } => P::Commit(proto::Commit { zxid: zxid.0 }),
+            Message::Ping { sequence, commit } => {
+                P::Ping(proto::Ping { sequence: *sequence, commit: commit.0 })
+            }
+            Message::Synced { ticket, zxid } => {
+                P::Synced(proto::Synced { ticket: ticket.0, zxid: zxid.0 })
+            }
+            Message::Info { .. }
+            | Message::Promised { .. }
+            | Message::Installed { .. }
+            | Message::Ack { .. }
+            | Message::Pong { .. }
+            | Message::Forward { .. }
+            | Message::AskSync { .. } => return Err(ContractError::Direction),
+        };
+        Ok(Self { message: Some(message) })
+    }
+
+    fn read(self) -> Result<Message, ContractError> {
+        use from_leader::Message as P;
+        Ok(match self.message.ok_or(ContractError::Unknown("the message"))? {
+            P::Propose(propose) => Message::Propose { epoch: read_epoch(propose.epoch)? },
+            P::Sync(sync) => {
+                Message::Sync { plan: read_plan(sync.plan)?, through: read_zxid(sync.through)? }
+            }
+            P::Entries(entries) => Message::Entries {
+                entries: read_entries(entries.entries)?,
+                commit: read_zxid(entries.commit)?,
+            },
+            P::Commit(commit) => Message::Commit { zxid: read_zxid(commit.zxid)? },
+            P::Ping(ping) => {
+                Message::Ping { sequence: ping.sequence, commit: read_zxid(ping.commit)? }
+            }
+            P::Synced(synced) => {
+                Message::Synced { ticket: SyncTicket(synced.ticket), zxid: read_zxid(synced.zxid)? }
+            }
+            P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
+        })
+    }
+
+    fn open(hello: proto::Hello) -> Self {
+        Self { message: Some(from_leader::Message::Hello(hello)) }
+    }
+
+    fn opening(self) -> Result<proto::Hello, ContractError> {
+        match self.message {
+            Some(from_leader::Message::Hello(hello)) => Ok(hello),
+            _ => Err(ContractError::Unknown("the hello")),
+        }
+    }
+}
+
+pub(crate) fn write_notification(said: &Notification) -> proto::Notification {
+    use notification::Standing as P;
+    proto::Notification {
+        from: Some(write_member(said.from)),
+        standing: Some(match said.standing {
+            Standing::Looking => P::Looking(proto::Looking {}),
+            Standing::Following(epoch) => P::Following(epoch.0),
+            Standing::Leading(epoch) => P::Leading(epoch.0),
+        }),
+        round: said.round,
+        vote_zxid: said.vote.zxid.0,
+        vote_leader: said.vote.leader.0,
+    }
+}
+
+pub(crate) fn read_notification(said: proto::Notification) -> Result<Notification, ContractError> {
+    use notification::Standing as P;
+    let standing = match said.standing.ok_or(ContractError::Unknown("the standing"))? {
+        P::Looking(_) => Standing::Looking,
+        P::Following(epoch) => Standing::Following(read_epoch(epoch)?),
+        P::Leading(epoch) => Standing::Leading(read_epoch(epoch)?),
+    };
+    let vote = Vote { zxid: read_zxid(said.vote_zxid)?, leader: ServerId(said.vote_leader) };
+    Ok(Notification { from: read_member(said.from)?, standing, round: said.round, vote })
+}
+
+pub(crate) fn write_member(member: Member) -> proto::Member {
+    let incarnation = member.incarnation.0.to_be_bytes().to_vec().into();
+    proto::Member { id: member.id.0, incarnation }
+}
+
+pub(crate) fn read_member(member: Option<proto::Member>) -> Result<Member, ContractError> {
+    let unknown = ContractError::Unknown("a member");
+    let member = member.ok_or(unknown)?;
+    let incarnation = read_u128(&member.incarnation).ok_or(unknown)?;
+    Ok(Member { id: ServerId(member.id), incarnation: Incarnation(incarnation) })
+}
+
+pub(crate) fn read_u128(bytes: &[u8]) -> Option<u128> {
+    bytes.try_into().ok().map(u128::from_be_bytes)
+}
+
+fn read_epoch(epoch: u32) -> Result<Epoch, ContractError> {
+    let epoch = Epoch(epoch);
+    if i32::try_from(epoch.0).is_ok() { Ok(epoch) } else { Err(ContractError::Epoch(epoch)) }
+}
+
+fn read_zxid(zxid: u64) -> Result<Zxid, ContractError> {
+    let zxid = Zxid(zxid);
+    read_epoch(zxid.epoch().0).map(|_| zxid)
+}
+
+fn read_ends(ends: &[u64]) -> Result<EpochEnds, ContractError> {
+    let ends: Vec<Zxid> = ends.iter().map(|end| read_zxid(*end)).collect::<Result<_, _>>()?;
+    if let Some(pair) = ends.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(ContractError::Order(pair[0], pair[1]));
+    }
+    let (first, others) = ends.split_first().ok_or(ContractError::Unknown("the log's ends"))?;
+    Ok(EpochEnds::new(*first, others.iter().copied()))
+}
+
+fn write_plan(plan: Plan) -> sync::Plan {
+    match plan {
+        Plan::Diff => sync::Plan::Diff(proto::Diff {}),
+        Plan::Truncate(to) => sync::Plan::Truncate(to.0),
+        Plan::Checkpoint => sync::Plan::Checkpoint(proto::Checkpoint {}),
+    }
+}
+
+fn read_plan(plan: Option<sync::Plan>) -> Result<Plan, ContractError> {
+    Ok(match plan.ok_or(ContractError::Unknown("the plan"))? {
+        sync::Plan::Diff(_) => Plan::Diff,
+        sync::Plan::Truncate(to) => Plan::Truncate(read_zxid(to)?),
+        sync::Plan::Checkpoint(_) => Plan::Checkpoint,
+    })
+}
+
+fn write_entry(entry: &Entry) -> proto::Entry {
+    let body = match &entry.body {
+        Body::EpochStart(config) => entry::Body::EpochStart(write_config(config)),
+        Body::Command(command) => entry::Body::Command(command.clone()),
+    };
+    proto::Entry {
+        zxid: entry.zxid.0,
+        prev_zxid: entry.prev_zxid.0,
+        time_ms: entry.time.0,
+        body: Some(body),
+    }
+}
+
+fn read_entries(entries: Vec<proto::Entry>) -> Result<Vec<Entry>, ContractError> {
+    let entries: Vec<_> = entries.into_iter().map(read_entry).collect::<Result<_, _>>()?;
+    let gap = entries.windows(2).find(|pair| pair[1].prev_zxid != pair[0].zxid);
+    match gap {
+        Some(pair) => Err(ContractError::Order(pair[0].zxid, pair[1].zxid)),
+        None => Ok(entries),
+    }
+}
+
+fn read_entry(entry: proto::Entry) -> Result<Entry, ContractError> {
+    let (zxid, prev_zxid) = (read_zxid(entry.zxid)?, read_zxid(entry.prev_zxid)?);
+    if prev_zxid >= zxid {
+        return Err(ContractError::Order(prev_zxid, zxid));
+    }
+    let body = match entry.body.ok_or(ContractError::Unknown("the entry's body"))? {
+        entry::Body::EpochStart(start) => Body::EpochStart(read_config(start)?),
+        entry::Body::Command(command) => Body::Command(command),
+    };
+    Ok(Entry { zxid, prev_zxid, time: Millis(entry.time_ms), body })
+}
+
+fn write_config(config: &Config) -> proto::EpochStart {
+    let ids = |voters: &BTreeSet<ServerId>| voters.iter().map(|id| id.0).collect();
+    let next_voters = config.next.as_ref().map(ids).unwrap_or_default();
+    proto::EpochStart { voters: ids(&config.voters), next_voters }
+}
+
+fn read_config(start: proto::EpochStart) -> Result<Config, ContractError> {
+    if start.voters.is_empty() {
+        return Err(ContractError::Unknown("the set of voters"));
+    }
+    let ids = |voters: Vec<u64>| voters.into_iter().map(ServerId).collect::<BTreeSet<_>>();
+    let next = (!start.next_voters.is_empty()).then(|| ids(start.next_voters));
+    Ok(Config { voters: ids(start.voters), next })
+}

@@ -1,0 +1,154 @@
+//! The handshake: who speaks, to whom, of which ensemble, in which version.
+
+use thiserror::Error;
+use tonic::{Code, Status};
+use zooid_ids::{ClusterId, ServerId};
+use zooid_zab::Member;
+
+use super::contract::{ContractError, read_member, read_u128, write_member};
+use super::generated::Hello;
+
+/// Versions of `proto/peer.proto` that this server speaks.
+const OLDEST_VERSION: u32 = 1;
+const NEWEST_VERSION: u32 = 1;
+
+/// Why a stream to or from a peer has ended, or never began.
+#[derive(Debug, Error)]
+pub(crate) enum Ending {
+    #[error("the peer speaks versions {oldest} to {newest} of the protocol of peers, not {ours}")]
+    Version { oldest: u32, newest: u32, ours: u32 },
+    #[error("the peer belongs to ensemble {theirs}, this server to {ours}")]
+    Cluster { ours: ClusterId, theirs: ClusterId },
+    #[error("server {0} is not a member")]
+    NotAMember(ServerId),
+    #[error("server {actual} is where server {expected} should be")]
+    Mistaken { expected: ServerId, actual: ServerId },
+    #[error("server {0} speaks for another one")]
+    Impostor(ServerId),
+    #[error("a message of the peer cannot be read: {0}")]
+    Malformed(String),
+    #[error("a message is too long: {0}")]
+    Oversized(String),
+    #[error("no hello in time")]
+    Silent,
+    #[error("the peer does not take what waits for it: {0} bytes")]
+    Slow(usize),
+    #[error("the peer refuses: {0}")]
+    Refused(String),
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("the peer ended it")]
+    Ended,
+    #[error("this server ended it")]
+    Here,
+}
+
+impl From<ContractError> for Ending {
+    fn from(error: ContractError) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+impl From<Status> for Ending {
+    /// What tonic tells of a stream. A message that it could not decode is the only internal error
+    /// without a cause of its own.
+    fn from(status: Status) -> Self {
+        let cause = std::error::Error::source(&status);
+        match (status.code(), cause) {
+            (Code::OutOfRange, _) => Self::Oversized(status.message().to_owned()),
+            (Code::Internal, None) => Self::Malformed(status.message().to_owned()),
+            (Code::FailedPrecondition, _) => Self::Refused(status.message().to_owned()),
+            (_, Some(cause)) => Self::Broken(format!("{}: {cause}", status.message())),
+            (_, None) => Self::Broken(status.message().to_owned()),
+        }
+    }
+}
+
+impl From<tonic::transport::Error> for Ending {
+    fn from(error: tonic::transport::Error) -> Self {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        Self::Broken(format!("{error}{}", cause.unwrap_or_default()))
+    }
+}
+
+impl From<Ending> for Status {
+    fn from(ending: Ending) -> Self {
+        Self::failed_precondition(ending.to_string())
+    }
+}
+
+/// What this server says to `receiver`.
+pub(crate) fn hello(me: Member, cluster: Option<ClusterId>, receiver: ServerId) -> Hello {
+    let cluster = cluster.map(|cluster| cluster.0.to_be_bytes().to_vec()).unwrap_or_default();
+    Hello {
+        oldest_version: OLDEST_VERSION,
+        newest_version: NEWEST_VERSION,
+        features: 0,
+        cluster: cluster.into(),
+        sender: Some(write_member(me)),
+        receiver: receiver.0,
+    }
+}
+
+/// Who says hello to `me`; whether it may is not decided here, but whether it means this server of
+/// this ensemble and speaks its language.
+pub(crate) fn greet(
+    hello: &Hello,
+    me: ServerId,
+    cluster: Option<ClusterId>,
+) -> Result<Member, Ending> {
+    let (oldest, newest) = (hello.oldest_version, hello.newest_version);
+    if oldest.max(OLDEST_VERSION) > newest.min(NEWEST_VERSION) {
+        return Err(Ending::Version { oldest, newest, ours: NEWEST_VERSION });
+    }
+    let theirs = match &*hello.cluster {
+        [] => None,
+        bytes => Some(read_u128(bytes).ok_or(ContractError::Unknown("the cluster id"))?),
+    };
+    if let (Some(ours), Some(theirs)) = (cluster, theirs.map(ClusterId))
+        && ours != theirs
+    {
+        return Err(Ending::Cluster { ours, theirs });
+    }
+    if hello.receiver != me.0 {
+        return Err(Ending::Mistaken { expected: ServerId(hello.receiver), actual: me });
+    }
+    Ok(read_member(hello.sender.clone())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zooid_ids::Incarnation;
+
+    const ME: ServerId = ServerId(1);
+    const OTHER: Member = Member { id: ServerId(2), incarnation: Incarnation(7) };
+    const OURS: Option<ClusterId> = Some(ClusterId(5));
+
+    #[test]
+    fn a_hello_is_understood() {
+        for cluster in [None, OURS] {
+            assert_eq!(greet(&hello(OTHER, cluster, ME), ME, OURS).unwrap(), OTHER);
+            assert_eq!(greet(&hello(OTHER, OURS, ME), ME, cluster).unwrap(), OTHER);
+        }
+    }
+
+    /// What is wrong with it, and how the refusal begins.
+    #[test]
+    fn a_wrong_hello_is_refused() {
+        let good = hello(OTHER, OURS, ME);
+        let nobody = Some(super::super::generated::Member { id: 2, incarnation: vec![1].into() });
+        for (wrong, says) in [
+            (Hello { oldest_version: 2, newest_version: 3, ..good.clone() }, "the peer speaks"),
+            (Hello { newest_version: 0, ..good.clone() }, "the peer speaks"),
+            (hello(OTHER, Some(ClusterId(6)), ME), "the peer belongs"),
+            (Hello { cluster: vec![1; 15].into(), ..good.clone() }, "a message"),
+            (hello(OTHER, OURS, ServerId(3)), "server 1 is where"),
+            (Hello { sender: None, ..good.clone() }, "a message"),
+            (Hello { sender: nobody, ..good.clone() }, "a message"),
+        ] {
+            let refusal = greet(&wrong, ME, OURS).unwrap_err().to_string();
+            assert!(refusal.starts_with(says), "{refusal}");
+        }
+    }
+}

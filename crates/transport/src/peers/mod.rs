@@ -1,0 +1,257 @@
+//! Connections between the servers of an ensemble: `proto/peer.proto` over HTTP/2.
+//!
+//! Each server listens on its quorum port, for those who would follow it, and on its election port,
+//! for what others say of the election. A learner opens a connection for each channel to its
+//! leader; notifications go over a connection to each peer that is kept. The loop is told of
+//! everything through one [`Inbox`], as of clients, and says what it has to say to [`Peers`], which
+//! never blocks. What a message means, and when somebody is dialled, is decided elsewhere.
+//!
+//! What the loop may rely on, per channel: one [`FromPeer::Dialed`] or [`FromPeer::Connected`],
+//! then what the other end has said, in order and without gaps, then one [`FromPeer::Closed`]
+//! unless it has closed the channel itself, after which messages that are on their way to it may
+//! still arrive. A message that arrived is what its types promise, and comes from a member of this
+//! ensemble; that the member is who it says to be is not proved, as there is no TLS yet: whoever
+//! reaches the ports can say anything.
+//!
+//! Everything is bounded: messages by their length, what waits to be sent through a channel and
+//! what was received through it by bytes. Of notifications to a peer that cannot be reached only
+//! the newest is kept, and not for long.
+//!
+//! Start with [`Peers`] and [`FromPeer`]; `hello` is the handshake, `contract` the messages.
+
+mod message;
+mod settings;
+
+mod contract;
+mod hello;
+mod outbox;
+
+mod channels;
+mod connect;
+mod dial;
+mod elect;
+mod serve;
+
+mod counters;
+mod generated;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use zooid_ids::{ClusterId, ServerId};
+use zooid_zab::Member;
+use zooid_zab::message::{ChannelId, Message, Notification};
+
+use crate::Inbox;
+use crate::counters::count;
+use channels::{Channels, Link, batches};
+use elect::Latest;
+use hello::Ending;
+
+pub use counters::PeerCounters;
+pub use message::{FromPeer, Held};
+pub use settings::PeerSettings;
+
+/// Where a member listens for its peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// A name or an address; an IPv6 address stands without brackets.
+    pub host: String,
+    /// For those who follow it.
+    pub quorum_port: u16,
+    /// For the election.
+    pub election_port: u16,
+}
+
+/// All connections of this server with its peers.
+pub struct Peers {
+    me: Member,
+    settings: PeerSettings,
+    counters: PeerCounters,
+    inbox: Arc<dyn Inbox<FromPeer>>,
+    runtime: Handle,
+    ensemble: Mutex<Ensemble>,
+    channels: Channels,
+    dialing: Mutex<Option<AbortHandle>>,
+    electors: Mutex<BTreeMap<ServerId, watch::Sender<Latest>>>,
+    complaints: Mutex<HashSet<Complaint>>,
+    stopping: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Ensemble {
+    cluster: Option<ClusterId>,
+    members: BTreeMap<ServerId, PeerAddress>,
+}
+
+/// Who is complained of, if it is known, and of what.
+type Complaint = (Option<ServerId>, Discriminant<Ending>);
+
+impl Peers {
+    /// No connections yet; what peers say will go to `inbox`. Needs tokio's context.
+    #[must_use]
+    pub fn new(me: Member, settings: PeerSettings, inbox: Arc<dyn Inbox<FromPeer>>) -> Arc<Self> {
+        Arc::new(Self {
+            me,
+            settings,
+            counters: PeerCounters::default(),
+            inbox,
+            runtime: Handle::current(),
+            ensemble: Mutex::new(Ensemble { cluster: None, members: BTreeMap::new() }),
+            channels: Channels::default(),
+            dialing: Mutex::default(),
+            electors: Mutex::default(),
+            complaints: Mutex::default(),
+            stopping: watch::Sender::new(false),
+        })
+    }
+
+    /// Who else belongs to the ensemble, and where. Nobody else is spoken to or listened to.
+    pub fn set_members(&self, members: BTreeMap<ServerId, PeerAddress>) {
+        lock(&self.electors).retain(|id, _| members.contains_key(id));
+        lock(&self.ensemble).members = members;
+    }
+
+    /// Which ensemble this is. Before it is known, nobody is refused because of it.
+    pub fn set_cluster(&self, cluster: ClusterId) {
+        lock(&self.ensemble).cluster = Some(cluster);
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counters(&self) -> &PeerCounters {
+        &self.counters
+    }
+
+    /// Serves peers that connect, until [`Self::stop`].
+    pub async fn serve(self: Arc<Self>, quorum: TcpListener, election: TcpListener) {
+        tokio::join!(
+            serve::serve_quorum(Arc::clone(&self), quorum),
+            serve::serve_election(Arc::clone(&self), election),
+        );
+    }
+
+    /// Tells a member something about the election. What was to be told before and still waits is
+    /// forgotten; nothing is certain to arrive.
+    pub fn notify(self: &Arc<Self>, to: ServerId, notification: Notification) {
+        let mut electors = lock(&self.electors);
+        let latest = electors.entry(to).or_insert_with(|| {
+            let (sender, latest) = watch::channel(None);
+            self.runtime.spawn(elect::speak(Arc::clone(self), to, latest));
+            sender
+        });
+        latest.send_replace(Some((notification, Instant::now())));
+    }
+
+    /// Connects to the leader: [`FromPeer::Connected`] or [`FromPeer::Unreachable`] follows, unless
+    /// somebody is dialled after it.
+    pub fn dial(self: &Arc<Self>, leader: ServerId) {
+        let task = self.runtime.spawn(dial::dial(Arc::clone(self), leader));
+        if let Some(before) = lock(&self.dialing).replace(task.abort_handle()) {
+            before.abort();
+        }
+    }
+
+    /// Says something through a channel, behind what was said before; nothing happens if it has
+    /// ended. If too much waits there already, or the message is too long or not for this
+    /// direction, the channel is closed, and [`FromPeer::Closed`] follows.
+    pub fn send(&self, channel: ChannelId, message: Message) {
+        let Some(link) = self.channels.get(channel) else { return };
+        for message in batches(message, self.settings.batch_bytes) {
+            if let Err(ending) = link.say(&message, self.settings.message_bytes) {
+                return self.ended(&link, &ending);
+            }
+            count(&self.counters.messages_sent);
+        }
+    }
+
+    /// Closes a channel at once: what waits there is not sent any more.
+    pub fn close(&self, channel: ChannelId) {
+        self.channels.end(channel);
+    }
+
+    /// Closes everything and serves nobody any more.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+        if let Some(dialing) = lock(&self.dialing).take() {
+            dialing.abort();
+        }
+        lock(&self.electors).clear();
+        self.channels.end_all();
+    }
+
+    /// Ends when this server stops.
+    async fn stopping(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives in `self`, so the wait can end only one way.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    fn address(&self, member: ServerId) -> Option<PeerAddress> {
+        lock(&self.ensemble).members.get(&member).cloned()
+    }
+
+    fn hello(&self, receiver: ServerId) -> generated::Hello {
+        hello::hello(self.me, lock(&self.ensemble).cluster, receiver)
+    }
+
+    /// Who says hello where `expected` should be.
+    fn expect(&self, expected: ServerId, hello: &generated::Hello) -> Result<Member, Ending> {
+        let member = hello::greet(hello, self.me.id, lock(&self.ensemble).cluster)?;
+        let actual = member.id;
+        if actual == expected { Ok(member) } else { Err(Ending::Mistaken { expected, actual }) }
+    }
+
+    /// Who has connected, if it may.
+    fn admit(&self, opening: Result<generated::Hello, Ending>) -> Result<Member, Ending> {
+        let sender = |hello: &generated::Hello| Some(ServerId(hello.sender.as_ref()?.id));
+        let claimed = opening.as_ref().ok().and_then(sender);
+        let known = claimed.filter(|id| self.address(*id).is_some());
+        let admitted = opening.and_then(|hello| {
+            let member = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
+            known.map(|_| member).ok_or(Ending::NotAMember(member.id))
+        });
+        admitted.inspect_err(|ending| self.note(known, ending))
+    }
+
+    /// A channel has ended; the loop is told unless it knows.
+    fn ended(&self, link: &Link, ending: &Ending) {
+        self.note(Some(link.peer.id), ending);
+        if self.channels.end(link.id) {
+            self.inbox.push(FromPeer::Closed { channel: link.id });
+        }
+    }
+
+    /// Counts an ending; of what should not happen the log tells once for each peer.
+    fn note(&self, peer: Option<ServerId>, ending: &Ending) {
+        let peer_id = peer.map(|id| id.0);
+        if let Some(counter) = self.counters.of(ending) {
+            count(counter);
+        } else if !matches!(ending, Ending::Refused(_)) {
+            return tracing::debug!(peer = peer_id, "a connection with a peer ended: {ending}");
+        }
+        if lock(&self.complaints).insert((peer, discriminant(ending))) {
+            tracing::warn!(peer = peer_id, "a connection with a peer ended: {ending}");
+        }
+    }
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

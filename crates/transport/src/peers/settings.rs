@@ -1,0 +1,45 @@
+//! What can be set about connections between peers.
+
+use std::time::Duration;
+
+/// Limits and times of connections between peers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// The longest message, in bytes; a longer one ends its stream. Must have room for the longest
+    /// entry.
+    pub message_bytes: usize,
+    /// Entries are sent in batches of about so many bytes, so that what stands behind them does not
+    /// wait for long.
+    pub batch_bytes: usize,
+    /// Bytes that wait to be sent through one channel; over it the channel is closed.
+    pub outbox_bytes: usize,
+    /// Bytes of one channel that were handed over and not given back ([`Held`](super::Held)); from
+    /// there on the channel is not read, and its other end has to wait.
+    pub inbox_bytes: u32,
+    /// How long connecting may take, and after it the handshake.
+    pub connect_timeout: Duration,
+    /// How long a leader that cannot be reached is dialled again.
+    pub dial_patience: Duration,
+    /// The longest pause between two attempts to connect; the first ones are shorter.
+    pub retry_pause: Duration,
+    /// A notification that could not be sent for so long is not sent any more.
+    pub notification_age: Duration,
+    /// An idle connection is tried this often, and counts as dead after as long without an answer.
+    pub keep_alive: Duration,
+}
+
+impl Default for PeerSettings {
+    fn default() -> Self {
+        Self {
+            message_bytes: 16 * 1024 * 1024,
+            batch_bytes: 1024 * 1024,
+            outbox_bytes: 64 * 1024 * 1024,
+            inbox_bytes: 16 * 1024 * 1024,
+            connect_timeout: Duration::from_secs(1),
+            dial_patience: Duration::from_secs(1),
+            retry_pause: Duration::from_millis(500),
+            notification_age: Duration::from_secs(2),
+            keep_alive: Duration::from_secs(2),
+        }
+    }
+}

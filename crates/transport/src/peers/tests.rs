@@ -1,0 +1,392 @@
+//! The contract both ways, and peers that do not keep to it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::collection::{btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use prost::Message as _;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use zooid_ids::{Epoch, Incarnation, Millis, Zxid};
+use zooid_zab::message::{Plan, Standing, Vote};
+use zooid_zab::{Body, Config, Entry, EpochEnds, Promise, SyncTicket};
+
+use super::contract::{Frame, read_notification, write_notification};
+use super::generated::election_client::ElectionClient;
+use super::generated::quorum_client::QuorumClient;
+use super::generated::{
+    Ack, FromElector, FromLeader, FromLearner, Info, Propose, from_elector, from_leader,
+    from_learner,
+};
+use super::*;
+use crate::Mailbox;
+
+fn zxid() -> impl Strategy<Value = Zxid> {
+    (0..=i32::MAX as u32, any::<u32>())
+        .prop_map(|(epoch, counter)| Zxid::new(Epoch(epoch), counter))
+}
+
+fn epoch() -> impl Strategy<Value = Epoch> {
+    (0..=i32::MAX as u32).prop_map(Epoch)
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    (any::<u64>(), any::<u128>()).prop_map(|(id, incarnation)| Member {
+        id: ServerId(id),
+        incarnation: Incarnation(incarnation),
+    })
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..40).prop_map(Bytes::from)
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let voters = || btree_set(any::<u64>().prop_map(ServerId), 1..5);
+    let config = (voters(), option::of(voters()));
+    prop_oneof![
+        config.prop_map(|(voters, next)| Body::EpochStart(Config { voters, next })),
+        bytes().prop_map(Body::Command),
+    ]
+}
+
+/// Ascending zxids, each entry behind the one before it.
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    (btree_set(zxid(), 1..6), vec((any::<i64>(), body()), 5)).prop_map(|(zxids, bodies)| {
+        let zxids: Vec<_> = zxids.into_iter().collect();
+        let pairs = zxids.windows(2).zip(bodies);
+        pairs
+            .map(|(pair, (time, body))| Entry {
+                zxid: pair[1],
+                prev_zxid: pair[0],
+                time: Millis(time),
+                body,
+            })
+            .collect()
+    })
+}
+
+fn from_learners() -> impl Strategy<Value = Message> {
+    let ends = (zxid(), btree_set(zxid(), 0..5)).prop_map(|(first, ends)| {
+        EpochEnds::new(first, ends.into_iter().filter(|end| *end > first))
+    });
+    prop_oneof![
+        (member(), epoch(), member()).prop_map(|(member, epoch, to)| Message::Info {
+            member,
+            promise: Promise { epoch, to }
+        }),
+        (epoch(), any::<bool>(), zxid(), ends).prop_map(|(epoch, counts, last, ends)| {
+            Message::Promised { epoch, counts, last, ends }
+        }),
+        zxid().prop_map(|zxid| Message::Installed { zxid }),
+        zxid().prop_map(|zxid| Message::Ack { zxid }),
+        any::<u64>().prop_map(|sequence| Message::Pong { sequence }),
+        bytes().prop_map(|command| Message::Forward { command }),
+        any::<u64>().prop_map(|ticket| Message::AskSync { ticket: SyncTicket(ticket) }),
+    ]
+}
+
+fn from_leaders() -> impl Strategy<Value = Message> {
+    let plan =
+        prop_oneof![Just(Plan::Diff), zxid().prop_map(Plan::Truncate), Just(Plan::Checkpoint)];
+    prop_oneof![
+        epoch().prop_map(|epoch| Message::Propose { epoch }),
+        (plan, zxid()).prop_map(|(plan, through)| Message::Sync { plan, through }),
+        (entries(), zxid()).prop_map(|(entries, commit)| Message::Entries { entries, commit }),
+        zxid().prop_map(|zxid| Message::Commit { zxid }),
+        (any::<u64>(), zxid()).prop_map(|(sequence, commit)| Message::Ping { sequence, commit }),
+        (any::<u64>(), zxid())
+            .prop_map(|(ticket, zxid)| Message::Synced { ticket: SyncTicket(ticket), zxid }),
+    ]
+}
+
+fn notifications() -> impl Strategy<Value = Notification> {
+    let standing = prop_oneof![
+        Just(Standing::Looking),
+        epoch().prop_map(Standing::Following),
+        epoch().prop_map(Standing::Leading),
+    ];
+    (member(), standing, any::<u64>(), zxid(), any::<u64>()).prop_map(
+        |(from, standing, round, zxid, leader)| Notification {
+            from,
+            standing,
+            round,
+            vote: Vote { zxid, leader: ServerId(leader) },
+        },
+    )
+}
+
+fn through_bytes<T: prost::Message + Default>(frame: &T) -> T {
+    T::decode(&*frame.encode_to_vec()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn learners_are_understood(message in from_learners()) {
+        let frame = through_bytes(&FromLearner::write(&message).unwrap());
+        prop_assert_eq!(frame.read().unwrap(), message.clone());
+        prop_assert_eq!(FromLeader::write(&message).unwrap_err().to_string(), "a message in the wrong direction");
+    }
+
+    #[test]
+    fn leaders_are_understood(message in from_leaders()) {
+        let frame = through_bytes(&FromLeader::write(&message).unwrap());
+        prop_assert_eq!(frame.read().unwrap(), message.clone());
+        prop_assert!(FromLearner::write(&message).is_err());
+    }
+
+    #[test]
+    fn electors_are_understood(said in notifications()) {
+        let message = through_bytes(&write_notification(&said));
+        prop_assert_eq!(read_notification(message).unwrap(), said);
+    }
+
+    /// Whatever bytes a peer sends: an error at worst.
+    #[test]
+    fn anything_can_be_read(bytes in vec(any::<u8>(), 0..60)) {
+        read_anything(&bytes);
+    }
+
+    /// Messages with one byte changed come further than arbitrary bytes.
+    #[test]
+    fn a_changed_byte_can_be_read(message in from_leaders(), at in any::<prop::sample::Index>(), byte: u8) {
+        let mut bytes = FromLeader::write(&message).unwrap().encode_to_vec();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        read_anything(&bytes);
+    }
+
+    /// Batches are what was to be sent, in order, and short if entries are.
+    #[test]
+    fn batches_lose_nothing(entries in entries(), commit in zxid(), limit in 1..400usize) {
+        let split = batches(Message::Entries { entries: entries.clone(), commit }, limit);
+        let mut together = Vec::new();
+        for batch in split {
+            let frame = FromLeader::write(&batch).unwrap();
+            let Message::Entries { entries, commit: said } = batch else { panic!("no entries") };
+            prop_assert!(entries.len() <= 1 || frame.encoded_len() <= limit + 32);
+            prop_assert_eq!(said, commit);
+            together.extend(entries);
+        }
+        prop_assert_eq!(together, entries);
+    }
+}
+
+fn read_anything(bytes: &[u8]) {
+    let _ = FromLearner::decode(bytes).map(|frame| frame.read().is_ok());
+    let _ = FromLeader::decode(bytes).map(|frame| frame.read().is_ok());
+    let _ = generated::Notification::decode(bytes).map(|said| read_notification(said).is_ok());
+    let hello = generated::Hello::decode(bytes);
+    let _ = hello.map(|hello| hello::greet(&hello, ServerId(1), Some(ClusterId(1))).is_ok());
+}
+
+/// What a frame holds that no server writes.
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let entry = |zxid, prev_zxid| generated::Entry {
+        zxid,
+        prev_zxid,
+        time_ms: 0,
+        body: Some(generated::entry::Body::Command(Bytes::new())),
+    };
+    let voterless = generated::Entry {
+        body: Some(generated::entry::Body::EpochStart(generated::EpochStart::default())),
+        ..entry(2, 1)
+    };
+    let bodiless = generated::Entry { body: None, ..entry(2, 1) };
+    for entries in [
+        vec![entry(1, 1)],
+        vec![entry(1, 2)],
+        vec![entry(2, 1), entry(4, 3)],
+        vec![entry(u64::MAX, 1)],
+        vec![voterless],
+        vec![bodiless],
+    ] {
+        let message = from_leader::Message::Entries(generated::Entries { entries, commit: 0 });
+        FromLeader { message: Some(message) }.read().unwrap_err();
+    }
+    for ends in [vec![], vec![2, 2], vec![2, 1], vec![1 << 63]] {
+        let promised = generated::Promised { epoch: 1, counts: true, last: 1, ends };
+        let message = Some(from_learner::Message::Promised(promised));
+        FromLearner { message }.read().unwrap_err();
+    }
+    FromLeader { message: None }.read().unwrap_err();
+    let propose = Some(from_leader::Message::Propose(Propose { epoch: 1 << 31 }));
+    FromLeader { message: propose }.read().unwrap_err();
+}
+
+/// Server 1, which knows server 2 as a member that is not there.
+struct Victim {
+    peers: Arc<Peers>,
+    mailbox: Arc<Mailbox<FromPeer>>,
+    quorum: String,
+    election: String,
+}
+
+const VICTIM: Member = Member { id: ServerId(1), incarnation: Incarnation(1) };
+const STRANGE: Member = Member { id: ServerId(2), incarnation: Incarnation(2) };
+
+async fn victim() -> Victim {
+    let mailbox = Arc::new(Mailbox::default());
+    let settings = PeerSettings {
+        message_bytes: 1000,
+        connect_timeout: Duration::from_millis(500),
+        ..PeerSettings::default()
+    };
+    let peers = Peers::new(VICTIM, settings, Arc::clone(&mailbox) as Arc<dyn Inbox<FromPeer>>);
+    let nowhere = PeerAddress { host: "127.0.0.1".into(), quorum_port: 1, election_port: 1 };
+    peers.set_members([(STRANGE.id, nowhere)].into());
+    let quorum = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let election = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
+    let (at_quorum, at_election) = (address(&quorum), address(&election));
+    tokio::spawn(Arc::clone(&peers).serve(quorum, election));
+    Victim { peers, mailbox, quorum: at_quorum, election: at_election }
+}
+
+impl Victim {
+    /// Sends frames and waits for the end of the answer: how many came before it.
+    async fn follow(&self, frames: Vec<FromLearner>) -> Result<usize, tonic::Status> {
+        let mut client = QuorumClient::connect(format!("http://{}", self.quorum)).await.unwrap();
+        let (outbox, outflow) = outbox::outbox(1 << 20);
+        frames.into_iter().for_each(|frame| outbox.put(frame).unwrap());
+        let mut answers = client.follow(outflow).await?.into_inner();
+        let mut count = 0;
+        while answers.message().await?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn heard(&self) -> Vec<FromPeer> {
+        let mut heard = Vec::new();
+        self.mailbox.drain(&mut heard, Duration::from_secs(5));
+        heard
+    }
+}
+
+fn hello_of(member: Member) -> FromLearner {
+    FromLearner::open(hello::hello(member, None, VICTIM.id))
+}
+
+fn learner_says(message: from_learner::Message) -> FromLearner {
+    FromLearner { message: Some(message) }
+}
+
+fn read_count(counter: &std::sync::atomic::AtomicU64) -> u64 {
+    counter.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn a_learner_without_a_proper_hello_is_refused() {
+    let victim = victim().await;
+    let stranger = Member { id: ServerId(3), ..STRANGE };
+    let elsewhere = FromLearner::open(hello::hello(STRANGE, None, ServerId(9)));
+    for first in [
+        learner_says(from_learner::Message::Ack(Ack { zxid: 1 })),
+        FromLearner { message: None },
+        hello_of(stranger),
+        elsewhere,
+    ] {
+        let refused = victim.follow(vec![first]).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+    }
+    let silent = victim.follow(vec![]).await.unwrap_err();
+    assert!(silent.message().contains("no hello"), "{silent}");
+    let counters = victim.peers.counters();
+    assert_eq!(read_count(&counters.malformed_messages), 2);
+    assert_eq!(read_count(&counters.wrong_member), 2);
+    assert_eq!(read_count(&counters.silent_peers), 1);
+    assert_eq!(lock(&victim.peers.complaints).len(), 4, "each is logged");
+    assert_eq!(read_count(&counters.channels), 0);
+}
+
+#[tokio::test]
+async fn a_learner_that_says_what_it_may_not_is_cut_off() {
+    let victim = victim().await;
+    let impostor = Info {
+        member: Some(contract::write_member(VICTIM)),
+        promised_epoch: 1,
+        promised_to: Some(contract::write_member(VICTIM)),
+    };
+    let long = generated::Forward { command: vec![0; 2000].into() };
+    let beyond = Ack { zxid: u64::MAX };
+    let wrong = [
+        from_learner::Message::Info(impostor),
+        from_learner::Message::Forward(long),
+        from_learner::Message::Ack(beyond),
+        from_learner::Message::Hello(hello::hello(STRANGE, None, VICTIM.id)),
+    ];
+    for (turn, wrong) in wrong.into_iter().enumerate() {
+        let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
+        let frames = vec![hello_of(STRANGE), good.clone(), learner_says(wrong), good];
+        assert_eq!(victim.follow(frames).await.unwrap(), 1, "only the hello is answered");
+        let heard = victim.heard();
+        let at = ChannelId(turn as u64 + 1);
+        assert!(
+            matches!(
+                &heard[..],
+                [
+                    FromPeer::Dialed { channel, learner: STRANGE },
+                    FromPeer::Said { .. },
+                    FromPeer::Closed { channel: closed },
+                ] if *channel == at && *closed == at
+            ),
+            "{heard:?}"
+        );
+    }
+    let counters = victim.peers.counters();
+    assert_eq!(read_count(&counters.wrong_member), 1);
+    assert_eq!(read_count(&counters.oversized_messages), 1);
+    assert_eq!(read_count(&counters.malformed_messages), 2);
+}
+
+#[tokio::test]
+async fn an_elector_speaks_for_itself_only() {
+    let victim = victim().await;
+    let said = |from| Notification {
+        from,
+        standing: Standing::Looking,
+        round: 1,
+        vote: Vote { zxid: Zxid(1), leader: ServerId(2) },
+    };
+    let notification = |from| from_elector::Message::Notification(write_notification(&said(from)));
+    let hello = from_elector::Message::Hello(hello::hello(STRANGE, None, VICTIM.id));
+    let mut client = ElectionClient::connect(format!("http://{}", victim.election)).await.unwrap();
+    let (outbox, outflow) = outbox::outbox(1 << 20);
+    for message in [hello, notification(STRANGE), notification(VICTIM), notification(STRANGE)] {
+        outbox.put(FromElector { message: Some(message) }).unwrap();
+    }
+    let mut answers = client.elect(outflow).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_some());
+    assert!(answers.message().await.unwrap().is_none());
+    let heard = victim.heard();
+    assert!(
+        matches!(&heard[..], [FromPeer::Notified(heard)] if *heard == said(STRANGE)),
+        "{heard:?}"
+    );
+    assert_eq!(read_count(&victim.peers.counters().wrong_member), 1);
+}
+
+/// A port that is spoken to in another language goes on to serve.
+#[tokio::test]
+async fn garbage_ends_its_own_connection_only() {
+    let victim = victim().await;
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 5000], b"ruok", &[0, 0, 0, 45, 0, 0]] {
+        for address in [&victim.quorum, &victim.election] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            // It may be closed before all is written.
+            let _ = stream.write_all(garbage).await;
+            let _ = stream.shutdown().await;
+            let mut answer = Vec::new();
+            let closed =
+                tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
+            let _ = closed.await.expect("the connection is closed");
+        }
+    }
+    let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
+    let frames = vec![hello_of(STRANGE), good, FromLearner { message: None }];
+    assert_eq!(victim.follow(frames).await.unwrap(), 1);
+}
