@@ -13,7 +13,7 @@ use zooid_ids::{Millis, ServerId};
 use zooid_zab::Settings;
 
 /// Seeds in a plain `cargo test`: a few seconds in a debug build.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 40;
 
 #[test]
 fn nothing_is_lost_and_everybody_comes_together() {
