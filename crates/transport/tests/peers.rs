@@ -357,8 +357,20 @@ fn a_server_that_stops_leaves_its_ports() {
     let (at_learner, _) = connect(&mut learner, &mut leader);
     learner.peers.notify(leader.me.id, learner.notification(1));
     assert!(matches!(leader.next(), FromPeer::Notified(_)));
+    learner.peers.notify(leader.me.id, learner.notification(2));
+    assert!(matches!(leader.next(), FromPeer::Notified(_)));
     leader.peers.stop();
     assert_eq!(learner.closed(), at_learner);
     let mut again = Server::start(1, &members, settings());
     connect(&mut learner, &mut again);
+}
+
+#[test]
+fn a_server_that_stops_says_nothing_more() {
+    let (mut one, two) = two([settings(), settings()]);
+    two.peers.notify(one.me.id, two.notification(1));
+    assert!(matches!(one.next(), FromPeer::Notified(_)));
+    two.peers.stop();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(one.is_silent());
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 
 use super::PeerSettings;
@@ -25,7 +26,9 @@ pub(crate) async fn connect(
         .http2_keep_alive_interval(settings.keep_alive)
         .keep_alive_timeout(settings.keep_alive)
         .keep_alive_while_idle(true);
-    Ok(endpoint.connect().await?)
+    // Once more, since that timeout does not count the time in which the name is resolved.
+    let connected = timeout(settings.connect_timeout, endpoint.connect()).await;
+    Ok(connected.map_err(|_| Ending::Broken("it cannot be made in time".to_owned()))??)
 }
 
 /// The pauses between attempts to connect: doubled each time up to a limit, and of random length,

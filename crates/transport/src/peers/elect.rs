@@ -34,7 +34,8 @@ struct Opened {
 /// needed and kept. Ends when the other end of `latest` is dropped.
 pub(crate) async fn speak(peers: Arc<Peers>, to: ServerId, mut latest: watch::Receiver<Latest>) {
     let mut pauses = Pauses::up_to(peers.settings.retry_pause);
-    while latest.changed().await.is_ok() {
+    // What was marked as changed here would be found even if nobody is left to change it.
+    while latest.changed().await.is_ok() && latest.has_changed().is_ok() {
         if !is_fresh(&peers, &latest.borrow()) {
             continue;
         }
