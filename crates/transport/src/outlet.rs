@@ -44,6 +44,17 @@ impl fmt::Debug for Outlet {
     }
 }
 
+/// The part of [`Settings::outbox_bytes`](crate::Settings::outbox_bytes) at which requests are no
+/// longer read.
+const PAUSE_SHARE: usize = 4;
+
+/// So many requests are read before it is known how heavy replies are: even if each reply is as
+/// long as a znode may be, a client that reads them is not taken for a slow one.
+const FIRST_REQUESTS: usize = 32;
+
+/// How slowly heavy replies are forgotten: by this part with each lighter one.
+const FORGETTING: usize = 64;
+
 /// How far a connection's life has come; it only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -75,6 +86,8 @@ struct State {
     queue: Vec<Outgoing>,
     /// Estimated bytes of what is queued or being written.
     weight: usize,
+    /// What a reply may well weigh, going by the heavy ones of late.
+    expected_weight: usize,
     unanswered: VecDeque<Unanswered>,
     unanswered_bytes: usize,
     reader_waits: bool,
@@ -110,6 +123,7 @@ impl Link {
             phase: Phase::Connecting,
             queue: Vec::new(),
             weight: 0,
+            expected_weight: clients.settings.outbox_bytes / PAUSE_SHARE / FIRST_REQUESTS,
             unanswered: VecDeque::new(),
             unanswered_bytes: 0,
             reader_waits: false,
@@ -158,10 +172,15 @@ impl Link {
 
     /// Notes what a message means for the connection.
     fn accept(&self, state: &mut State, message: &Outgoing, now: Instant) {
-        state.weight += weight(message);
+        let weight = weight(message);
+        state.weight += weight;
         match message {
             Outgoing::Connect(reply) => self.connected(state, reply, now),
-            Outgoing::Reply { xid, zxid, .. } => self.answered(state, *xid, *zxid, now),
+            Outgoing::Reply { xid, zxid, .. } => {
+                let faded = state.expected_weight - state.expected_weight / FORGETTING;
+                state.expected_weight = faded.max(weight);
+                self.answered(state, *xid, *zxid, now);
+            }
             Outgoing::Event(_) => {}
             Outgoing::CloseAfterFlush => state.phase = Phase::Flushing,
         }
@@ -223,16 +242,19 @@ impl Link {
     fn room(&self, state: &State) -> Option<usize> {
         let settings = &self.clients.settings;
         let own = state.unanswered.len();
+        let pause = settings.outbox_bytes / PAUSE_SHARE;
         match state.phase {
             Phase::Draining | Phase::Flushing | Phase::Dead => None,
             Phase::Connecting => Some(0),
-            Phase::Open if state.weight > settings.outbox_bytes / 4 => Some(0),
+            Phase::Open if state.weight > pause => Some(0),
             Phase::Open if state.unanswered_bytes >= settings.outstanding_bytes_per_connection => {
                 Some(0)
             }
             Phase::Open => {
-                let in_all = self.clients.outstanding.room().max(usize::from(own == 0));
-                Some(in_all.min(settings.outstanding_per_connection.saturating_sub(own)))
+                let in_all = self.clients.outstanding.room();
+                let replies_held = (pause - state.weight) / state.expected_weight.max(1);
+                let own_limit = settings.outstanding_per_connection.min(replies_held);
+                Some(in_all.min(own_limit.saturating_sub(own)).max(usize::from(own == 0)))
             }
         }
     }

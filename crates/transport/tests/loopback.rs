@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ struct Parrot {
     held: Mutex<Vec<(ConnectionId, Outgoing)>>,
     holds: AtomicBool,
     holds_connects: AtomicBool,
+    /// How long the data of its answers is at least.
+    answer_bytes: AtomicUsize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +65,7 @@ impl Parrot {
             FromClient::Requests { connection, requests } => {
                 let answers = requests.into_iter().map(|(xid, request)| {
                     self.note(connection, Seen::Request(xid));
-                    answer(xid, request)
+                    answer(xid, request, self.answer_bytes.load(Ordering::Relaxed))
                 });
                 self.say(connection, answers.collect(), &self.holds);
             }
@@ -117,11 +119,13 @@ fn connected(request: &ConnectRequest) -> Outgoing {
     })
 }
 
-fn answer(xid: Xid, request: Request) -> Outgoing {
+fn answer(xid: Xid, request: Request, at_least: usize) -> Outgoing {
     let request_is_ping = matches!(request, Request::Ping);
     let reply = match request {
         Request::Read(ReadOp::GetData { path, .. }) => {
-            Reply::Data { data: Some(Bytes::from(path)), stat: Stat::default() }
+            let mut data = path.into_bytes();
+            data.resize(data.len().max(at_least), b'.');
+            Reply::Data { data: Some(Bytes::from(data)), stat: Stat::default() }
         }
         _ => Reply::Empty,
     };
@@ -550,6 +554,18 @@ fn requests_are_not_read_while_much_waits_to_be_written() {
     assert!(handed_over() < 40, "{} were read", handed_over());
     (1..=60).for_each(|xid| assert_eq!(client.answer().unwrap().xid, Xid(xid)));
     sending.join().unwrap();
+    assert_eq!(server.count(|counters| &counters.slow_clients), 0);
+}
+
+#[test]
+fn a_client_that_reads_may_ask_for_much_at_once() {
+    let settings = Settings { outbox_bytes: 8 << 20, ..Settings::default() };
+    let server = Server::start(settings);
+    server.parrot.answer_bytes.store(100_000, Ordering::Relaxed);
+    let mut client = server.connect();
+    let requests: Vec<u8> = (1..=300).flat_map(|xid| get_data(xid, "/a")).collect();
+    client.send(&requests);
+    (1..=300).for_each(|xid| assert_eq!(client.answer().unwrap().xid, Xid(xid)));
     assert_eq!(server.count(|counters| &counters.slow_clients), 0);
 }
 
