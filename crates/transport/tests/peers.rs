@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -11,7 +14,9 @@ use bytes::Bytes;
 use tokio::runtime::Runtime;
 use zooid_ids::{ClusterId, Epoch, Incarnation, Millis, ServerId, Zxid};
 use zooid_transport::Mailbox;
-use zooid_transport::peers::{FromPeer, PeerAddress, PeerSettings, Peers};
+use zooid_transport::peers::{
+    Checkpoint, CheckpointFile, Checkpoints, FromPeer, PeerAddress, PeerSettings, Peers,
+};
 use zooid_zab::message::{ChannelId, Message, Notification, Plan, Standing, Vote};
 use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, SyncTicket};
 
@@ -373,4 +378,76 @@ fn a_server_that_stops_says_nothing_more() {
     two.peers.stop();
     std::thread::sleep(Duration::from_millis(200));
     assert!(one.is_silent());
+}
+
+/// A directory with these files; the manifest says of the last one that it is longer.
+struct Directory {
+    path: PathBuf,
+    files: Vec<(&'static str, Vec<u8>)>,
+    exaggerates: u64,
+}
+
+impl Checkpoints for Directory {
+    fn newest(&self) -> io::Result<Checkpoint> {
+        let mut files = Vec::new();
+        for (name, data) in &self.files {
+            let path = self.path.join(name);
+            fs::write(&path, data)?;
+            let (name, bytes) = ((*name).to_owned(), data.len() as u64);
+            files.push(CheckpointFile { name, bytes, file: File::open(&path)? });
+            fs::remove_file(path)?;
+        }
+        if let Some(last) = files.last_mut() {
+            last.bytes += self.exaggerates;
+        }
+        Ok(Checkpoint { zxid: z(2, 9), files })
+    }
+}
+
+fn offer(server: &Server, path: &Path, exaggerates: u64) -> Vec<(&'static str, Vec<u8>)> {
+    let bytes = |count: usize| (0..count).map(|at| (at % 251) as u8).collect::<Vec<u8>>();
+    let files = vec![("run-1", bytes(3_500_000)), ("empty", bytes(0)), ("run-2.sst", bytes(10))];
+    let directory = Directory { path: path.to_owned(), files: files.clone(), exaggerates };
+    server.peers.set_checkpoints(Arc::new(directory));
+    files
+}
+
+fn fetch(server: &Server, from: u64, into: &Path) -> Result<Zxid, String> {
+    let fetching = server.peers.fetch(ServerId(from), into);
+    let fetched = server.runtime.as_ref().unwrap().block_on(fetching);
+    fetched.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_checkpoint_is_fetched_while_a_channel_goes_on() {
+    let paced = PeerSettings { checkpoint_bytes_per_second: 10_000_000, ..settings() };
+    let (mut leader, mut learner) = two([paced, settings()]);
+    let (at_learner, at_leader) = connect(&mut learner, &mut leader);
+    let (from, into) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let files = offer(&leader, from.path(), 0);
+    let began = Instant::now();
+    assert_eq!(fetch(&learner, 1, into.path()), Ok(z(2, 9)));
+    assert!(began.elapsed() >= Duration::from_millis(350), "3.5 MB at 10 MB a second");
+    for (name, data) in files {
+        assert!(fs::read(into.path().join(name)).unwrap() == data, "{name} differs");
+    }
+    leader.peers.send(at_leader, Message::Commit { zxid: z(2, 9) });
+    assert_eq!(learner.message(at_learner), Message::Commit { zxid: z(2, 9) });
+    assert!(fetch(&learner, 1, into.path()).is_err(), "the files are there already");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_had_is_an_error() {
+    let (leader, learner) = two([settings(), settings()]);
+    let (from, into) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let error = fetch(&learner, 1, into.path()).unwrap_err();
+    assert!(error.contains("no checkpoints"), "{error}");
+    fetch(&learner, 7, into.path()).unwrap_err();
+    offer(&leader, from.path(), 1);
+    fetch(&learner, 1, into.path()).unwrap_err();
+    leader.peers.set_cluster(ClusterId(1));
+    learner.peers.set_cluster(ClusterId(2));
+    let error = fetch(&learner, 1, into.path()).unwrap_err();
+    assert!(error.contains("ensemble"), "{error}");
+    assert_eq!(read(&leader.peers.counters().wrong_cluster), 1);
 }

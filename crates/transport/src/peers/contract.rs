@@ -220,7 +220,7 @@ fn read_epoch(epoch: u32) -> Result<Epoch, ContractError> {
     if i32::try_from(epoch.0).is_ok() { Ok(epoch) } else { Err(ContractError::Epoch(epoch)) }
 }
 
-fn read_zxid(zxid: u64) -> Result<Zxid, ContractError> {
+pub(crate) fn read_zxid(zxid: u64) -> Result<Zxid, ContractError> {
     let zxid = Zxid(zxid);
     read_epoch(zxid.epoch().0).map(|_| zxid)
 }

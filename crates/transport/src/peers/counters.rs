@@ -39,7 +39,11 @@ impl PeerCounters {
             Ending::Oversized(_) => &self.oversized_messages,
             Ending::Silent => &self.silent_peers,
             Ending::Slow(..) => &self.slow_peers,
-            Ending::Refused(_) | Ending::Broken(_) | Ending::Ended | Ending::Here => return None,
+            Ending::Disk(_)
+            | Ending::Refused(_)
+            | Ending::Broken(_)
+            | Ending::Ended
+            | Ending::Here => return None,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The handshake: who speaks, to whom, of which ensemble, in which version.
 
+use std::io;
+
 use thiserror::Error;
 use tonic::{Code, Status};
 use zooid_ids::{ClusterId, ServerId};
@@ -33,6 +35,8 @@ pub(crate) enum Ending {
     Silent,
     #[error("the peer does not take what waits for it: {0} bytes")]
     Slow(usize),
+    #[error("a file cannot be written: {0}")]
+    Disk(io::Error),
     #[error("the peer refuses: {0}")]
     Refused(String),
     #[error("the connection broke: {0}")]

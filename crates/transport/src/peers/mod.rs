@@ -27,6 +27,7 @@ mod hello;
 mod outbox;
 
 mod channels;
+mod checkpoint;
 mod connect;
 mod dial;
 mod elect;
@@ -41,6 +42,7 @@ mod tests;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -48,7 +50,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use zooid_ids::{ClusterId, ServerId};
+use zooid_ids::{ClusterId, ServerId, Zxid};
 use zooid_zab::Member;
 use zooid_zab::message::{ChannelId, Message, Notification};
 
@@ -58,6 +60,7 @@ use channels::{Channels, Link, batches};
 use elect::Latest;
 use hello::Ending;
 
+pub use checkpoint::{Checkpoint, CheckpointFile, Checkpoints, FetchError};
 pub use counters::PeerCounters;
 pub use message::{FromPeer, Held};
 pub use settings::PeerSettings;
@@ -84,6 +87,7 @@ pub struct Peers {
     channels: Channels,
     dialing: Mutex<Option<AbortHandle>>,
     electors: Mutex<BTreeMap<ServerId, watch::Sender<Latest>>>,
+    checkpoints: Mutex<Option<Arc<dyn Checkpoints>>>,
     complaints: Mutex<HashSet<Complaint>>,
     stopping: watch::Sender<bool>,
 }
@@ -111,6 +115,7 @@ impl Peers {
             channels: Channels::default(),
             dialing: Mutex::default(),
             electors: Mutex::default(),
+            checkpoints: Mutex::default(),
             complaints: Mutex::default(),
             stopping: watch::Sender::new(false),
         })
@@ -125,6 +130,11 @@ impl Peers {
     /// Which ensemble this is. Before it is known, nobody is refused because of it.
     pub fn set_cluster(&self, cluster: ClusterId) {
         lock(&self.ensemble).cluster = Some(cluster);
+    }
+
+    /// Where the checkpoints are that others may fetch.
+    pub fn set_checkpoints(&self, checkpoints: Arc<dyn Checkpoints>) {
+        *lock(&self.checkpoints) = Some(checkpoints);
     }
 
     /// What was done so far.
@@ -178,6 +188,18 @@ impl Peers {
     /// Closes a channel at once: what waits there is not sent any more.
     pub fn close(&self, channel: ChannelId) {
         self.channels.end(channel);
+    }
+
+    /// Fetches the newest checkpoint of `from` into a directory, where none of its files may be
+    /// yet: gives the last entry that it contains. The files are synced, the directory is not; if
+    /// it is dropped or fails, what it wrote stays. That the files are whole, and what was to be
+    /// sent, is to be found out by who reads them. Needs tokio's context.
+    ///
+    /// # Errors
+    /// If the peer cannot be reached, has none, sends something else, or a file cannot be written.
+    pub async fn fetch(&self, from: ServerId, directory: &Path) -> Result<Zxid, FetchError> {
+        let fetched = checkpoint::fetch(self, from, directory).await;
+        Ok(fetched.inspect_err(|ending| self.note(Some(from), ending))?)
     }
 
     /// Closes everything and serves nobody any more.

@@ -15,14 +15,17 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use zooid_zab::Member;
 
 use super::channels::{End, read};
+use super::checkpoint::offering;
 use super::connect::HTTP_FRAME_BYTES;
 use super::contract::{ContractError, Frame, read_notification};
 use super::generated::election_server::{Election, ElectionServer};
 use super::generated::quorum_server::{Quorum, QuorumServer};
-use super::generated::{FromElector, FromLeader, FromLearner, Hello, from_elector};
+use super::generated::{
+    Chunk, FetchRequest, FromElector, FromLeader, FromLearner, Hello, from_elector,
+};
 use super::hello::Ending;
 use super::outbox::{Outbox, Outflow, outbox};
-use super::{FromPeer, Peers};
+use super::{FromPeer, Peers, lock};
 use crate::counters::count;
 
 /// Streams of one connection; a peer needs one.
@@ -139,6 +142,20 @@ impl Quorum for Port {
             peers.ended(&link, &ending);
         });
         Ok(Response::new(answers))
+    }
+
+    type FetchStream = ReceiverStream<Result<Chunk, Status>>;
+
+    async fn fetch(
+        &self,
+        request: Request<FetchRequest>,
+    ) -> Result<Response<Self::FetchStream>, Status> {
+        let hello = request.into_inner().hello.ok_or(ContractError::Unknown("the hello").into());
+        let learner = self.0.admit(hello)?;
+        let checkpoints = lock(&self.0.checkpoints).clone();
+        let checkpoints = checkpoints.ok_or(Status::unavailable("there are no checkpoints"))?;
+        let chunks = offering(&self.0, checkpoints, learner.id);
+        Ok(Response::new(ReceiverStream::new(chunks)))
     }
 }
 

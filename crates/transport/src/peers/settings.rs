@@ -26,6 +26,10 @@ pub struct PeerSettings {
     pub notification_age: Duration,
     /// An idle connection is tried this often, and counts as dead after as long without an answer.
     pub keep_alive: Duration,
+    /// How long the next part of a checkpoint is waited for.
+    pub fetch_patience: Duration,
+    /// A checkpoint is not sent quicker than this, so that what is agreed meanwhile does not wait.
+    pub checkpoint_bytes_per_second: u64,
 }
 
 impl Default for PeerSettings {
@@ -40,6 +44,8 @@ impl Default for PeerSettings {
             retry_pause: Duration::from_millis(500),
             notification_age: Duration::from_secs(2),
             keep_alive: Duration::from_secs(2),
+            fetch_patience: Duration::from_secs(10),
+            checkpoint_bytes_per_second: 100_000_000,
         }
     }
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use zooid_ids::{Epoch, Incarnation, Millis, Zxid};
+use zooid_ids::{Epoch, Incarnation, Millis};
 use zooid_zab::message::{Plan, Standing, Vote};
 use zooid_zab::{Body, Config, Entry, EpochEnds, Promise, SyncTicket};
 
@@ -389,4 +389,21 @@ async fn garbage_ends_its_own_connection_only() {
     let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
     let frames = vec![hello_of(STRANGE), good, FromLearner { message: None }];
     assert_eq!(victim.follow(frames).await.unwrap(), 1);
+}
+
+/// A manifest whose names could lead out of the directory, or be met twice.
+#[test]
+fn a_manifest_names_plain_files() {
+    let manifest = |names: &[&str]| {
+        let file = |name: &&str| generated::ManifestFile { name: (*name).to_owned(), bytes: 1 };
+        generated::Manifest { zxid: 5, files: names.iter().map(file).collect() }
+    };
+    assert_eq!(checkpoint::check(&manifest(&["run-1.sst", "run_2"])), Ok(Zxid(5)));
+    assert_eq!(checkpoint::check(&manifest(&[])), Ok(Zxid(5)));
+    let long = "x".repeat(201);
+    for names in [&["../x"][..], &["/x"], &[".x"], &[".."], &[""], &["a", "a"], &["a\0"], &[&long]]
+    {
+        assert!(checkpoint::check(&manifest(names)).is_err(), "{names:?}");
+    }
+    assert!(checkpoint::check(&generated::Manifest { zxid: u64::MAX, files: vec![] }).is_err());
 }
