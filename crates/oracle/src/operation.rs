@@ -48,8 +48,17 @@ pub(crate) struct Observed<'a> {
     pub(crate) strays: Vec<usize>,
     /// The entries of this connection that the log took, in its order.
     pub(crate) taken: Vec<Zxid>,
-    /// The identities that the client proved, and where it was told so.
-    proofs: Vec<(usize, Identity)>,
+    /// The identities that the client proved.
+    proofs: Vec<Proof<'a>>,
+}
+
+/// An identity that was proved.
+struct Proof<'a> {
+    /// Which request proved it.
+    asked: usize,
+    /// Where the client was told so.
+    told: usize,
+    identity: &'a Identity,
 }
 
 /// Pairs every conversation.
@@ -78,10 +87,19 @@ fn pair(conversation: &Conversation) -> Observed<'_> {
             observed.answered(&mut waiting, *xid, answer);
         }
     }
-    let proved = observed.operations.iter().filter_map(Operation::proof);
-    let each = proved.flat_map(|(at, all)| all.iter().map(move |identity| (at, identity.clone())));
-    observed.proofs = each.collect();
+    observed.proofs = proofs(&observed.operations);
     observed
+}
+
+fn proofs<'a>(operations: &[Operation<'a>]) -> Vec<Proof<'a>> {
+    let answered = operations.iter().enumerate().filter_map(|(asked, operation)| {
+        let answer = operation.answer.filter(|answer| answer.result.is_ok())?;
+        Some((asked, answer.position, operation.asked))
+    });
+    let each = answered.flat_map(|(asked, told, auth)| {
+        auth.proves.iter().map(move |identity| Proof { asked, told, identity })
+    });
+    each.collect()
 }
 
 /// Requests that are answered in their order among each other.
@@ -123,9 +141,19 @@ impl<'a> Observed<'a> {
 
     /// Who the client is by what it was told before `position`.
     pub(crate) fn identities_at(&self, position: usize) -> Vec<Identity> {
-        let before = self.proofs.iter().filter(|(at, _)| *at < position);
-        let proved = before.map(|(_, identity)| identity.clone());
-        self.conversation.identities.iter().cloned().chain(proved).collect()
+        self.identities(|proof| proof.told < position)
+    }
+
+    /// Who the client is when its request number `at` is taken: what is proved counts for requests
+    /// behind the proof.
+    pub(crate) fn identities_when_asked(&self, at: usize) -> Vec<Identity> {
+        self.identities(|proof| proof.asked < at)
+    }
+
+    fn identities(&self, counts: impl Fn(&Proof<'_>) -> bool) -> Vec<Identity> {
+        let proofs = self.proofs.iter().filter(|proof| counts(proof));
+        let proved = proofs.map(|proof| proof.identity);
+        self.conversation.identities.iter().chain(proved).cloned().collect()
     }
 
     /// The connection's name in the log.
@@ -200,12 +228,6 @@ impl Operation<'_> {
     /// True if the reply's zxid is the version of the answering server when it answered.
     pub(crate) fn is_evaluation(&self) -> bool {
         !self.goes_through_the_log() && !matches!(self.asked.request, Request::Auth { .. })
-    }
-
-    /// The identities that it has proved, and where the client was told so.
-    pub(crate) fn proof(&self) -> Option<(usize, &[Identity])> {
-        let answer = self.answer.filter(|answer| answer.result.is_ok())?;
-        Some((answer.position, &self.asked.proves))
     }
 
     /// What was told, if it went well.

@@ -21,13 +21,18 @@ pub(crate) fn check(observed: &[Observed<'_>], replayed: &Replayed<'_>) -> Vec<V
     let mut violations = Vec::new();
     let mut acknowledged: BTreeMap<Zxid, &Operation<'_>> = BTreeMap::new();
     for one in observed {
-        for operation in &one.operations {
+        for (at, operation) in one.operations.iter().enumerate() {
             let Some(answer) = operation.answer else { continue };
             violations.extend(check_refusal(operation, answer));
             if !operation.goes_through_the_log() {
                 continue;
             }
-            violations.extend(check_write(one, operation, answer, replayed));
+            violations.extend(check_write(
+                operation,
+                answer,
+                &one.identities_when_asked(at),
+                replayed,
+            ));
             let twin = answer.zxid.and_then(|zxid| acknowledged.insert(zxid, operation));
             violations.extend(
                 twin.map(|twin| {
@@ -47,9 +52,9 @@ fn check_refusal(operation: &Operation<'_>, answer: Answer<'_>) -> Option<Violat
 }
 
 fn check_write(
-    observed: &Observed<'_>,
     operation: &Operation<'_>,
     answer: Answer<'_>,
+    identities: &[Identity],
     replayed: &Replayed<'_>,
 ) -> Option<Violation> {
     let Some(done) = answer.zxid.and_then(|zxid| replayed.at(zxid)) else {
@@ -59,7 +64,7 @@ fn check_write(
         let what = "another command stands at the zxid of an answered write";
         return Some(violation(what, operation).with(done.entry));
     }
-    if !is_by(done, &identities_when_asked(observed, operation)) {
+    if !is_by(done, identities) {
         let what = "the log says that somebody else asked";
         return Some(violation(what, operation).with(done.entry));
     }
@@ -80,13 +85,6 @@ fn result_of(done: &Done<'_>) -> Option<Result<Reply, ErrorCode>> {
         Outcome::NoSession => Some(Err(ErrorCode::SessionExpired)),
         _ => None,
     }
-}
-
-/// What is proved counts for requests behind the proof, be it answered before or after them.
-fn identities_when_asked(observed: &Observed<'_>, operation: &Operation<'_>) -> Vec<Identity> {
-    let before = observed.operations.iter().take_while(|one| !std::ptr::eq(*one, operation));
-    let proved = before.filter_map(Operation::proof).flat_map(|(_, identities)| identities);
-    observed.conversation.identities.iter().chain(proved).cloned().collect()
 }
 
 fn is_by(done: &Done<'_>, identities: &[Identity]) -> bool {

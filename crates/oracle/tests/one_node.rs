@@ -51,6 +51,18 @@ fn kind_of_told(told: &Told) -> &'static str {
     }
 }
 
+/// A client outside the process knows no connection numbers, and nobody when what was committed.
+#[test]
+fn less_is_known_of_servers_seen_from_outside() {
+    for seed in 0..FALSIFIED {
+        let mut history = world::play(seed);
+        history.conversations.iter_mut().for_each(|one| one.owner = None);
+        history.log.iter_mut().for_each(|entry| (entry.proposed, entry.committed) = (None, None));
+        let violations = judge(&history, &Terms::default());
+        assert!(violations.is_empty(), "seed {seed}: {}", violations[0]);
+    }
+}
+
 #[test]
 fn the_same_seed_plays_the_same_history() {
     let (a, b) = (world::play(7), world::play(7));
