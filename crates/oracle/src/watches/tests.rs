@@ -70,6 +70,39 @@ fn an_end_before_the_event() {
     assert_kept(&history);
 }
 
+/// Connection 2 watches a node and the root's children; one multi changes both.
+fn two_events_of_one_transaction() -> History {
+    let mut story = Story::new();
+    story.connect(1);
+    story.connect(2);
+    story.write(1, Story::create("/a"));
+    story.read(2, Story::get("/a", true));
+    story.read(2, Read::GetChildren { path: "/".into(), watch: true });
+    story.write(1, WriteOp::Multi(vec![Story::set("/a", "x"), Story::create("/b")]));
+    story.event(2, EventKind::NodeDataChanged, "/a");
+    story.event(2, EventKind::NodeChildrenChanged, "/");
+    story.read(2, Story::get("/a", false));
+    story.history()
+}
+
+#[test]
+fn an_end_between_two_events_of_one_transaction() {
+    let mut history = two_events_of_one_transaction();
+    assert_kept(&history);
+    history.conversations[1].told.truncate(3);
+    history.conversations[1].asked.truncate(2);
+    assert_kept(&history);
+}
+
+#[test]
+fn one_of_two_events_of_one_transaction() {
+    for at in [2, 3] {
+        let mut history = two_events_of_one_transaction();
+        history.conversations[1].told.remove(at);
+        assert_broken(&history, Guarantee::Watches);
+    }
+}
+
 /// A persistent recursive watch of connection 2 on the root.
 fn recursive() -> History {
     let mut story = Story::new();
