@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -110,7 +111,7 @@ fn start_loop(
 ) -> Result<(JoinHandle<()>, Arc<DataDirs>), ServeError> {
     let started = clock::now();
     let opened = Storage::open(&identity::storage_config(config)?)?;
-    tell_recovery(&opened);
+    tell_recovery(&opened, config);
     let tree = load(opened.checkpoint.as_ref())?;
     tracing::info!(
         zxid = %opened.log.last().zxid, checkpoint = %tree.zxid(), znodes = tree.counts().znodes,
@@ -140,9 +141,24 @@ fn start_loop(
     Ok((turns, dirs))
 }
 
-fn tell_recovery(opened: &Opened) {
+fn tell_recovery(opened: &Opened, config: &Config) {
     match &opened.recovery {
         Recovery::Fresh | Recovery::Sound(_) => tracing::info!("{}", opened.recovery),
         other => tracing::warn!("{other}"),
+    }
+    if opened.recovery == Recovery::Fresh {
+        warn_of_zookeeper(config);
+    }
+}
+
+/// Whoever replaces a ZooKeeper in its own directories must not find out by what is missing.
+fn warn_of_zookeeper(config: &Config) {
+    let of_zookeeper = [&config.data_dir, &config.data_log_dir].map(|dir| dir.join("version-2"));
+    let has_files = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut files| files.next().is_some());
+    if let Some(found) = of_zookeeper.into_iter().find(has_files) {
+        tracing::warn!(
+            "{} holds the data of a ZooKeeper, which is not read: clients find none of it here",
+            found.display(),
+        );
     }
 }
