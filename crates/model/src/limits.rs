@@ -40,12 +40,6 @@ pub const WATCHES_PER_CONNECTION: usize = 500_000;
 /// fields, encoded again.
 pub const COMMAND_OVERHEAD_BYTES: usize = 1024 * 1024;
 
-/// Entries appended with one fsync at most; a longer turn of the loop makes two.
-pub const APPEND_ENTRIES: usize = 4096;
-
-/// Bytes appended with one fsync, about; a longer turn of the loop makes two.
-pub const APPEND_BYTES: usize = 4 * 1024 * 1024;
-
 const _: () = assert!(CONNECT_FRAME_BYTES < FRAME_BYTES_DEFAULT);
 const _: () = assert!(PATH_BYTES < FRAME_BYTES_DEFAULT);
 const _: () = assert!(IDENTITIES * IDENTITY_BYTES < COMMAND_OVERHEAD_BYTES);

@@ -58,10 +58,12 @@ async fn serve(config: &Config) -> Result<(), String> {
         _ = interrupt.recv() => return Ok(()),
     };
     let address = server.address();
+    let ip = address.ip();
+    let host = if ip.is_unspecified() { "localhost".into() } else { ip.to_string() };
     tracing::info!(
         mode = "standalone", clients = %address,
         data = %config.data_dir.display(), log = %config.data_log_dir.display(),
-        "serving; try: echo srvr | nc {} {}", address.ip(), address.port(),
+        "serving; try: echo srvr | nc {host} {}", address.port(),
     );
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
