@@ -5,4 +5,7 @@
     reason = "generated; the contract itself is documented"
 )]
 
+// Named by what is generated.
+use tonic_prost as _;
+
 tonic::include_proto!("zooid.peer.v1");
