@@ -152,7 +152,8 @@ impl Peers {
     }
 
     /// Tells a member something about the election. What was to be told before and still waits is
-    /// forgotten; nothing is certain to arrive.
+    /// forgotten; nothing is certain to arrive. If the connection is lost soon after, it is said
+    /// once more, so that it may arrive twice.
     pub fn notify(self: &Arc<Self>, to: ServerId, notification: Notification) {
         let mut electors = lock(&self.electors);
         let latest = electors.entry(to).or_insert_with(|| {
