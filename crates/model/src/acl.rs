@@ -110,6 +110,12 @@ impl Acl {
     pub fn open() -> Vec<Self> {
         alloc::vec![Self { perms: Perms::ALL, id: Identity::anyone() }]
     }
+
+    /// True if the list is [`Acl::open`], which most nodes have.
+    #[must_use]
+    pub fn is_open(list: &[Self]) -> bool {
+        matches!(list, [entry] if entry.perms == Perms::ALL && is_anyone(&entry.id))
+    }
 }
 
 impl fmt::Debug for Acl {
@@ -219,6 +225,9 @@ mod tests {
     #[test]
     fn the_world_is_anyone() {
         assert!(allows(&Acl::open(), &[], Perms::WRITE));
+        assert!(Acl::is_open(&Acl::open()));
+        assert!(!Acl::is_open(&[entry(Perms::READ, "world", "anyone")]));
+        assert!(!Acl::is_open(&[entry(Perms::ALL, "ip", "10.0.0.1")]) && !Acl::is_open(&[]));
     }
 
     #[test]

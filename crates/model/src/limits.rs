@@ -36,10 +36,5 @@ pub const OUTBOX_BYTES: usize = 64 * 1024 * 1024;
 /// Watches one connection may hold; a request that would add one more is `ThrottledOp`.
 pub const WATCHES_PER_CONNECTION: usize = 500_000;
 
-/// The encoded command, beyond the frame it came in, at most: identities and the frame's own
-/// fields, encoded again.
-pub const COMMAND_OVERHEAD_BYTES: usize = 1024 * 1024;
-
 const _: () = assert!(CONNECT_FRAME_BYTES < FRAME_BYTES_DEFAULT);
 const _: () = assert!(PATH_BYTES < FRAME_BYTES_DEFAULT);
-const _: () = assert!(IDENTITIES * IDENTITY_BYTES < COMMAND_OVERHEAD_BYTES);

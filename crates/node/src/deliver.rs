@@ -158,7 +158,7 @@ impl Node {
         if let Outcome::SessionClosed { owner, .. } = outcome {
             self.counters.sessions_expired += u64::from(*by == Origin::Expiry);
             if let Some((id, sequence)) = asked {
-                self.finish(id, zxid, sequence, Ok(Reply::Empty));
+                self.finish_last(id, zxid, sequence, Ok(Reply::Empty));
             }
             if let Some(id) = self.own(&owner) {
                 self.close(id);
@@ -177,12 +177,10 @@ impl Node {
                 self.finish(id, zxid, sequence, result);
             }
             Outcome::NotOwner { .. } => {
-                self.finish(id, zxid, sequence, Err(ErrorCode::SessionMoved));
-                self.close(id);
+                self.finish_last(id, zxid, sequence, Err(ErrorCode::SessionMoved));
             }
             Outcome::NoSession => {
-                self.finish(id, zxid, sequence, Err(ErrorCode::SessionExpired));
-                self.close(id);
+                self.finish_last(id, zxid, sequence, Err(ErrorCode::SessionExpired));
             }
             // The order of this connection is broken; the client must not be told a result.
             _ => self.close(id),
@@ -201,6 +199,21 @@ impl Node {
         let answer = |Commanded { xid }| Waiting::Answer { xid, zxid, result };
         connection.queue.resolve(sequence, answer);
         self.answer_waiting(id);
+    }
+
+    /// Answers the oldest command of a connection, nothing behind it, and ends the connection.
+    fn finish_last(
+        &mut self,
+        id: ConnectionId,
+        zxid: Zxid,
+        sequence: u64,
+        result: Result<Reply, ErrorCode>,
+    ) {
+        let Some(connection) = self.connections.get_mut(&id).filter(|c| !c.closing) else { return };
+        let answer = |Commanded { xid }| Waiting::Answer { xid, zxid, result };
+        connection.queue.resolve_last(sequence, answer);
+        self.answer_waiting(id);
+        self.close(id);
     }
 
     fn synced(&mut self, ticket: SyncTicket) {

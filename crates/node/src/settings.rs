@@ -1,7 +1,7 @@
 //! What a node is told once, at its start.
 
 use zooid_ids::{BootNonce, ClusterId, Millis};
-use zooid_model::{Grants, limits};
+use zooid_model::Grants;
 use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
 use zooid_zab::Member;
@@ -37,14 +37,4 @@ pub struct Settings {
     pub checkpoint_entries: u64,
     /// ... or when its records would take so many bytes.
     pub checkpoint_bytes: u64,
-    /// `jute.maxbuffer`: the longest request frame; also bounds what one command can take.
-    pub frame_bytes: usize,
-}
-
-impl Settings {
-    /// The longest encoded command, in bytes. What a peer or the log takes is above it.
-    #[must_use]
-    pub const fn command_bytes(&self) -> usize {
-        2 * self.frame_bytes + limits::COMMAND_OVERHEAD_BYTES
-    }
 }

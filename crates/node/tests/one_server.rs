@@ -48,7 +48,6 @@ fn settings(boot: u64) -> Settings {
         collect_never_used: Millis(0),
         checkpoint_entries: 100_000,
         checkpoint_bytes: 1 << 26,
-        frame_bytes: 0xf_ffff,
     }
 }
 
@@ -380,6 +379,19 @@ fn closing_answers_then_closes() {
     world.connect(2);
     assert_eq!(world.result(2, get("/e", false)), Err(ErrorCode::NoNode));
     assert_eq!(world.result(2, get("/after", false)), Err(ErrorCode::NoNode));
+}
+
+#[test]
+fn nothing_behind_the_end_of_a_session_is_answered() {
+    let mut world = World::new();
+    world.connect(1);
+    world.ask(1, 1, Request::CloseSession);
+    world.ask(1, 2, exists("/a", true));
+    let set_watches = SetWatches { data: vec!["/gone".into()], ..SetWatches::default() };
+    world.ask(1, 3, Request::SetWatches(Box::new(set_watches)));
+    world.settle();
+    assert_eq!(world.story(1), ["1: ok", "closed"]);
+    assert_eq!(world.node.watches().count(), 0);
 }
 
 #[test]

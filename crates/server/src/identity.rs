@@ -120,7 +120,6 @@ fn settings(
         collect_never_used: config.containers.max_never_used,
         checkpoint_entries: config.snap_count,
         checkpoint_bytes: CHECKPOINT_BYTES,
-        frame_bytes: config.frame_bytes,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use zooid_ids::Zxid;
 use zooid_node::contract::ContractError;
-use zooid_node::contract::checkpoint::read_record;
+use zooid_node::contract::checkpoint::Reader;
 use zooid_storage::{Checkpoint, Merge, RunError};
 use zooid_tree::{Record, RestoreError, Tree};
 
@@ -40,7 +40,8 @@ pub(crate) enum LoadError {
 pub(crate) fn load(checkpoint: Option<&Checkpoint>) -> Result<Tree, LoadError> {
     let Some(checkpoint) = checkpoint else { return Ok(Tree::new()) };
     let zxid = checkpoint.position().zxid;
-    let mut records = Records { merge: checkpoint.load()?, failure: None };
+    let mut records =
+        Records { merge: checkpoint.load()?, reader: Reader::default(), failure: None };
     let restored = Tree::restore(zxid, &mut records);
     // A record that cannot be read ends the sequence, which then may not be a tree.
     if let Some(failure) = records.failure {
@@ -57,6 +58,7 @@ pub(crate) fn load(checkpoint: Option<&Checkpoint>) -> Result<Tree, LoadError> {
 /// The records of merged runs, up to the first that cannot be read.
 struct Records {
     merge: Merge,
+    reader: Reader,
     failure: Option<LoadError>,
 }
 
@@ -65,7 +67,7 @@ impl Iterator for Records {
 
     fn next(&mut self) -> Option<Record> {
         let read = match self.merge.next_record() {
-            Ok(pair) => pair.map(|(key, value)| read_record(key, value)),
+            Ok(pair) => pair.map(|(key, value)| self.reader.read(key, value)),
             Err(error) => {
                 self.failure = Some(error.into());
                 return None;

@@ -89,6 +89,18 @@ impl<C, W> Queue<C, W> {
         self.resolved = sequence;
     }
 
+    /// As [`Queue::resolve`], of a command behind which nothing is answered any more: what came
+    /// after it is forgotten.
+    ///
+    /// # Panics
+    /// As [`Queue::resolve`].
+    pub fn resolve_last(&mut self, sequence: u64, answer: impl FnOnce(C) -> W) {
+        let behind = self.slots.iter().position(|slot| matches!(slot, Slot::Command(_)));
+        self.slots.truncate(behind.map_or(0, |at| at + 1));
+        self.resolve(sequence, answer);
+        self.issued = sequence;
+    }
+
     /// Syncs of the moment `at` and of those before may be answered.
     pub fn confirm(&mut self, at: u64) {
         self.confirmed = self.confirmed.max(at);

@@ -196,11 +196,14 @@ impl Leading {
         if server.now.since(self.pinged) >= Millis(server.settings.tick.0 / 2) {
             self.ping(server, out);
         }
+        // Nobody else could do better: whoever is alone waits for its disk.
+        if server.config.is_sole_voter(server.member.id) {
+            return None;
+        }
         let has_quorum = server.config.is_quorum(|id| self.has(server, id));
         let late = !self.is_broadcasting() && server.now > self.give_up;
         let alone = self.is_broadcasting() && !has_quorum;
-        let stuck = server.is_disk_stuck() && !server.config.is_sole_voter(server.member.id);
-        (late || alone || stuck).then_some(Next::Look)
+        (late || alone || server.is_disk_stuck()).then_some(Next::Look)
     }
 
     pub(crate) fn flush(&mut self, server: &mut Server, out: &mut Vec<Effect>) {

@@ -5,6 +5,7 @@
 //! - `propose wall=N NAME…`: commands, in order
 //! - `sync N`: ask whether everything is here
 //! - `flush [wall=N]`: the end of a turn
+//! - `tick at=N`: it is so many milliseconds after the start
 //! - `durable`: the disk finishes the oldest thing it was given
 #![expect(clippy::unwrap_used, reason = "a script that cannot be read is a failed test")]
 
@@ -68,6 +69,10 @@ impl World {
             "flush" => {
                 self.zab().turn(Instant(0), Millis(number("wall") as i64));
                 self.zab().flush(&mut out);
+            }
+            "tick" => {
+                self.zab().turn(Instant(number("at")), Millis(0));
+                self.zab().tick(&mut out);
             }
             "durable" => {
                 let ticket = self.disk.pop_front().unwrap();

@@ -1,6 +1,5 @@
 //! The records of a checkpoint: `proto/checkpoint.proto`.
 
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -39,30 +38,65 @@ pub fn write_record(record: &Record) -> (Vec<u8>, Option<Vec<u8>>) {
     }
 }
 
-/// The record that key and value are.
-///
-/// # Errors
-/// If they are not what the contract says.
-pub fn read_record(key: &[u8], value: &[u8]) -> Result<Record, ContractError> {
-    let (kind, name) = key.split_first().ok_or(ContractError::Unknown("the record's key"))?;
-    match *kind {
-        ZNODE => {
-            let path = core::str::from_utf8(name);
-            let path = path.map_err(|_| ContractError::Unknown("the znode's path"))?;
-            read_znode(path, proto::Znode::decode(value)?)
-        }
-        SESSION => {
-            let id = SessionId(i64::from_be_bytes(exactly(name, "the session's id")?));
-            Ok(Record::Session { id, session: read_session(&proto::Session::decode(value)?) })
-        }
-        FORMATION => {
-            let formation = proto::Formation::decode(value)?;
-            let cluster = u128::from_be_bytes(exactly(&formation.cluster, "the cluster id")?);
-            let secret = exactly(&formation.secret, "the cluster's secret")?;
-            Ok(Record::Formation(Formation { cluster: ClusterId(cluster), secret }))
-        }
-        _ => Err(ContractError::Unknown("the record's kind")),
+/// Reads records; all that have the open ACL share one.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    open: Arc<[Acl]>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { open: Arc::from(Acl::open()) }
     }
+}
+
+impl Reader {
+    /// The record that key and value are.
+    ///
+    /// # Errors
+    /// If they are not what the contract says.
+    pub fn read(&self, key: &[u8], value: &[u8]) -> Result<Record, ContractError> {
+        let (kind, name) = key.split_first().ok_or(ContractError::Unknown("the record's key"))?;
+        match *kind {
+            ZNODE => {
+                let path = core::str::from_utf8(name);
+                let path = path.map_err(|_| ContractError::Unknown("the znode's path"))?;
+                Ok(self.read_znode(path, proto::Znode::decode(value)?))
+            }
+            SESSION => {
+                let id = SessionId(i64::from_be_bytes(exactly(name, "the session's id")?));
+                Ok(Record::Session { id, session: read_session(&proto::Session::decode(value)?) })
+            }
+            FORMATION => read_formation(&proto::Formation::decode(value)?),
+            _ => Err(ContractError::Unknown("the record's kind")),
+        }
+    }
+
+    fn read_znode(&self, path: &str, znode: proto::Znode) -> Record {
+        let acl = if znode.open_acl { self.open.clone() } else { read_acl(znode.acl).into() };
+        Record::Znode {
+            path: path.into(),
+            data: znode.data,
+            acl,
+            stat: PersistedStat {
+                czxid: Zxid(znode.czxid),
+                mzxid: Zxid(znode.mzxid),
+                pzxid: Zxid(znode.pzxid),
+                ctime: Millis(znode.ctime_ms),
+                mtime: Millis(znode.mtime_ms),
+                version: znode.version,
+                creates: znode.creates,
+                aversion: znode.aversion,
+                ephemeral_owner: znode.ephemeral_owner,
+            },
+        }
+    }
+}
+
+fn read_formation(formation: &proto::Formation) -> Result<Record, ContractError> {
+    let cluster = u128::from_be_bytes(exactly(&formation.cluster, "the cluster id")?);
+    let secret = exactly(&formation.secret, "the cluster's secret")?;
+    Ok(Record::Formation(Formation { cluster: ClusterId(cluster), secret }))
 }
 
 fn znode_key(path: &str) -> Vec<u8> {
@@ -74,7 +108,7 @@ fn session_key(id: SessionId) -> Vec<u8> {
 }
 
 fn write_znode(data: Option<Bytes>, acl: &[Acl], stat: &PersistedStat) -> proto::Znode {
-    let open_acl = acl == Acl::open();
+    let open_acl = Acl::is_open(acl);
     proto::Znode {
         data,
         open_acl,
@@ -89,26 +123,6 @@ fn write_znode(data: Option<Bytes>, acl: &[Acl], stat: &PersistedStat) -> proto:
         aversion: stat.aversion,
         ephemeral_owner: stat.ephemeral_owner,
     }
-}
-
-fn read_znode(path: &str, znode: proto::Znode) -> Result<Record, ContractError> {
-    let acl = if znode.open_acl { Acl::open() } else { read_acl(znode.acl) };
-    Ok(Record::Znode {
-        path: path.to_string().into_boxed_str(),
-        data: znode.data,
-        acl: Arc::from(acl),
-        stat: PersistedStat {
-            czxid: Zxid(znode.czxid),
-            mzxid: Zxid(znode.mzxid),
-            pzxid: Zxid(znode.pzxid),
-            ctime: Millis(znode.ctime_ms),
-            mtime: Millis(znode.mtime_ms),
-            version: znode.version,
-            creates: znode.creates,
-            aversion: znode.aversion,
-            ephemeral_owner: znode.ephemeral_owner,
-        },
-    })
 }
 
 fn write_session(session: &Session) -> proto::Session {

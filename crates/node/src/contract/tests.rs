@@ -15,7 +15,7 @@ use zooid_zab::{Body, Config};
 use zooid_tree::{Formation, PersistedStat, Record, Session};
 
 use super::ContractError;
-use super::checkpoint::{read_record, write_record};
+use super::checkpoint::{Reader, write_record};
 use super::entry::{Kind, read_body, read_command, write_body, write_command};
 
 const OWNER: Owner =
@@ -168,7 +168,7 @@ fn records_come_back() {
     for (name, record) in records() {
         let (key, value) = write_record(&record);
         if let Some(value) = value {
-            assert_eq!(read_record(&key, &value), Ok(record), "{name}");
+            assert_eq!(Reader::default().read(&key, &value), Ok(record), "{name}");
         }
     }
 }
@@ -176,7 +176,7 @@ fn records_come_back() {
 proptest::proptest! {
     #[test]
     fn no_record_is_a_panic(key: vec::Vec<u8>, value: vec::Vec<u8>) {
-        let _ = read_record(&key, &value);
+        let _ = Reader::default().read(&key, &value);
     }
 
     #[test]

@@ -87,7 +87,6 @@ fn settings(boot: u64) -> Settings {
         collect_never_used: Millis(500),
         checkpoint_entries: 100_000,
         checkpoint_bytes: 1 << 26,
-        frame_bytes: 0xf_ffff,
     }
 }
 
