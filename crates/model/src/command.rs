@@ -7,6 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use zooid_ids::{BootNonce, ClusterId, ConnectionId, Millis, ServerId, SessionId, Zxid};
 
 use crate::{Identity, WriteOp};
@@ -21,6 +22,11 @@ pub enum Command {
         cluster: ClusterId,
         /// 32 unpredictable bytes.
         secret: [u8; 32],
+    },
+    /// What `/zookeeper/config` shows from here on; a new leader says so where it differs.
+    Configure {
+        /// The servers of the ensemble, as ZooKeeper writes them there.
+        servers: Bytes,
     },
     /// A new session. If the id is taken nothing changes and the origin closes the connection.
     CreateSession {

@@ -56,9 +56,8 @@ impl Node {
         self.last_sync = SyncTicket(self.last_sync.0 + 1);
         connection.queue.sync(self.last_sync.0, Waiting::Request(xid, Request::Sync { path }));
         self.syncs.insert(self.last_sync, id);
-        let mut agreed = alloc::vec::Vec::new();
-        self.zab.sync(self.last_sync, &mut agreed);
-        self.act(agreed);
+        let ticket = self.last_sync;
+        self.agree(|zab, out| zab.sync(ticket, out));
     }
 
     /// Answers at once if nothing of the same client waits, otherwise in its turn.

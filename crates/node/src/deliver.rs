@@ -21,23 +21,12 @@ impl Node {
         while self.replay_through.is_none() {
             let Some(next) = self.agreed.pop_front() else { break };
             match next {
-                Agreed::Promise { ticket, promise } => {
-                    self.effects.push(Effect::Promise { ticket, promise });
-                }
-                Agreed::Append { ticket, entries } => {
-                    self.effects.push(Effect::Append { ticket, entries });
-                }
-                Agreed::Replay { after, through } => {
-                    self.replay_through = Some(through);
-                    self.effects.push(Effect::Replay { after, through });
-                }
                 Agreed::Deliver(entry) => self.deliver(entry),
-                Agreed::Lead(epoch) => {
-                    self.lead();
-                    self.effects.push(Effect::Lead(epoch));
-                }
                 Agreed::Synced(ticket) => self.synced(ticket),
-                other => unreachable!("an ensemble of one has nobody to say this to: {other:?}"),
+                other => {
+                    self.follow_role(&other);
+                    self.effects.push(Effect::Agree(other));
+                }
             }
         }
     }
@@ -50,17 +39,6 @@ impl Node {
         if done {
             self.replay_through = None;
             self.act(Vec::new());
-        }
-    }
-
-    /// A new leader hears of every session anew, and forms the ensemble if nobody has.
-    fn lead(&mut self) {
-        for (id, session) in self.tree.sessions() {
-            self.expiry.track(id, self.clock.now, session.timeout);
-        }
-        if self.tree.formation().is_none() {
-            let (cluster, secret) = self.settings.formation;
-            self.propose(&Command::Form { cluster, secret });
         }
     }
 
@@ -84,11 +62,11 @@ impl Node {
         self.counters.over_soft_quota += u64::from(applied.over_soft_quota);
         self.fire(stamp.zxid, &applied.changes);
         match command {
-            Command::Form { .. } => {}
+            Command::Form { .. } | Command::Configure { .. } => {}
             Command::CreateSession { session, owner, timeout }
             | Command::Attach { session, owner, timeout, .. } => {
                 let lives = self.tree.session(session).is_some_and(|s| s.owner == owner);
-                if lives {
+                if lives && self.is_leading() {
                     self.expiry.track(session, self.clock.now, timeout);
                 }
                 self.session_opened(owner, applied.outcome);

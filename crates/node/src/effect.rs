@@ -1,38 +1,15 @@
 //! What a node asks its surroundings to do.
 
-use alloc::vec::Vec;
-
 use bytes::Bytes;
-use zooid_ids::{ConnectionId, Epoch, Xid, Zxid};
+use zooid_ids::{ConnectionId, Xid, Zxid};
 use zooid_model::{ConnectReply, ErrorCode, Reply};
-use zooid_zab::{Entry, Promise, Ticket};
 
 /// One thing to do; each may be done as soon as it is out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Make a promise durable, then call [`Node::durable`](crate::Node::durable).
-    Promise {
-        /// To say so with.
-        ticket: Ticket,
-        /// What to write.
-        promise: Promise,
-    },
-    /// Append entries to the log with one sync, then call [`Node::durable`](crate::Node::durable).
-    Append {
-        /// To say so with.
-        ticket: Ticket,
-        /// The entries, in order.
-        entries: Vec<Entry>,
-    },
-    /// Give every entry of the log in `(after, through]` to [`Node::replay`](crate::Node::replay).
-    Replay {
-        /// The last entry that is applied already.
-        after: Zxid,
-        /// The last entry to give.
-        through: Zxid,
-    },
-    /// This server leads a new epoch: clients are served.
-    Lead(Epoch),
+    /// What the agreement asks for and the node has no part in: the disk's work, and what is said
+    /// to other servers. Changes of role come out for those who look; the node has acted on them.
+    Agree(zooid_zab::Effect),
     /// Tell a client; what is told to one client stays in order.
     Tell(ConnectionId, ToClient),
 }

@@ -20,6 +20,8 @@ mod handshake;
 
 mod deliver;
 
+mod role;
+
 mod answer;
 mod request_limits;
 
@@ -34,4 +36,5 @@ pub mod contract;
 pub use connection::ConnectionView;
 pub use effect::{Effect, ToClient};
 pub use node::{Clock, Counters, Node};
+pub use role::Role;
 pub use settings::Settings;

@@ -4,15 +4,17 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use zooid_ids::{ConnectionId, Instant, Millis, SessionId, Xid, Zxid};
+use zooid_ids::{ConnectionId, Instant, Millis, ServerId, SessionId, Xid, Zxid};
 use zooid_model::{Command, ConnectRequest, Owner, Request};
 use zooid_session::{Expiry, SessionIds};
 use zooid_tree::{HandOver, Record, Tree};
 use zooid_watch::Watches;
-use zooid_zab::{Entry, Recovered, SyncTicket, Ticket, Zab};
+use zooid_zab::message::{ChannelId, Message, Notification};
+use zooid_zab::{Entry, Member, Recovered, SyncTicket, Ticket, Zab};
 
 use crate::connection::Connection;
 use crate::contract::entry::write_command;
+use crate::role::Role;
 use crate::{ConnectionView, Effect, Settings, ToClient};
 
 /// What time it is, for everything that happens until the next [`Node::turn`].
@@ -47,6 +49,7 @@ pub struct Node {
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     pub(crate) zab: Zab,
+    pub(crate) role: Role,
     /// What the agreement said and is not acted on: not empty only while the log is replayed.
     pub(crate) agreed: VecDeque<zooid_zab::Effect>,
     /// The last entry of the log that is being replayed.
@@ -77,11 +80,12 @@ impl Node {
         recovered: &Recovered,
     ) -> Self {
         let mut agreed = Vec::new();
-        let agreement = zooid_zab::Settings { tick: settings.tick, ..Default::default() };
         let time = (clock.now, clock.wall);
-        let zab = Zab::start(settings.member, config, agreement, recovered, time, &mut agreed);
+        let zab =
+            Zab::start(settings.member, config, settings.agreement, recovered, time, &mut agreed);
         let mut node = Self {
             zab,
+            role: Role::Looking,
             agreed: VecDeque::new(),
             replay_through: None,
             tree,
@@ -132,9 +136,37 @@ impl Node {
 
     /// The disk has synced what was handed out under this ticket.
     pub fn durable(&mut self, ticket: Ticket) {
-        let mut agreed = Vec::new();
-        self.zab.durable(ticket, &mut agreed);
-        self.act(agreed);
+        self.agree(|zab, out| zab.durable(ticket, out));
+    }
+
+    /// Another server says something about the election.
+    pub fn notified(&mut self, said: &Notification) {
+        self.agree(|zab, out| zab.notified(said, out));
+    }
+
+    /// The leader that was dialled is at the other end of this channel.
+    pub fn connected(&mut self, channel: ChannelId, leader: Member) {
+        self.agree(|zab, out| zab.connected(channel, leader, out));
+    }
+
+    /// The leader could not be reached.
+    pub fn unreachable(&mut self, leader: ServerId) {
+        self.agree(|zab, out| zab.unreachable(leader, out));
+    }
+
+    /// A channel to another server has ended.
+    pub fn closed(&mut self, channel: ChannelId) {
+        self.agree(|zab, out| zab.closed(channel, out));
+    }
+
+    /// Another server says something through a channel.
+    pub fn receive(&mut self, channel: ChannelId, message: Message) {
+        self.agree(|zab, out| zab.receive(channel, message, out));
+    }
+
+    /// The log holds nothing up to `first` any more.
+    pub fn compacted(&mut self, first: Zxid) {
+        self.zab.compacted(first);
     }
 
     /// An entry of the log that [`Effect::Replay`] asked for; in order, each once.
@@ -144,29 +176,27 @@ impl Node {
 
     /// Time has passed: sessions may have expired, nodes may have to be collected.
     pub fn tick(&mut self) {
-        let mut agreed = Vec::new();
-        self.zab.tick(&mut agreed);
-        self.act(agreed);
+        self.agree(Zab::tick);
         self.expire_sessions();
         self.collect_nodes();
     }
 
     /// Ends a turn: what was proposed in it goes to the disk. Gives everything that is to be done.
     pub fn flush(&mut self) -> Vec<Effect> {
-        let mut agreed = Vec::new();
-        self.zab.flush(&mut agreed);
-        self.act(agreed);
+        self.agree(Zab::flush);
         core::mem::take(&mut self.effects)
     }
 
     /// True once clients can be served.
     #[must_use]
     pub fn is_serving(&self) -> bool {
-        self.is_leading() && self.tree.formation().is_some()
+        self.role != Role::Looking && self.tree.formation().is_some()
     }
 
-    pub(crate) fn is_leading(&self) -> bool {
-        self.zab.is_broadcasting() && self.replay_through.is_none()
+    /// Which part this server plays in its ensemble.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
     }
 
     /// True when it is time for a checkpoint and none is being taken.
@@ -253,8 +283,13 @@ impl Node {
     }
 
     pub(crate) fn propose(&mut self, command: &Command) {
+        let command = write_command(command);
+        self.agree(|zab, out| zab.propose(command, out));
+    }
+
+    pub(crate) fn agree(&mut self, input: impl FnOnce(&mut Zab, &mut Vec<zooid_zab::Effect>)) {
         let mut agreed = Vec::new();
-        self.zab.propose(write_command(command), &mut agreed);
+        input(&mut self.zab, &mut agreed);
         self.act(agreed);
     }
 

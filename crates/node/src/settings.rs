@@ -1,5 +1,6 @@
 //! What a node is told once, at its start.
 
+use bytes::Bytes;
 use zooid_ids::{BootNonce, ClusterId, Millis};
 use zooid_model::Grants;
 use zooid_session::auth::Authentication;
@@ -23,6 +24,10 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// `tickTime`: sessions expire by buckets of it.
     pub tick: Millis,
+    /// `initLimit`, `syncLimit` and what else agreement can be told.
+    pub agreement: zooid_zab::Settings,
+    /// What `/zookeeper/config` shows: the servers of the ensemble, as clients can reach them.
+    pub servers: Option<Bytes>,
     /// `enforceQuota`, `extendedTypesEnabled`.
     pub grants: Grants,
     /// `DigestAuthenticationProvider.*`.

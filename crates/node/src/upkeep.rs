@@ -20,7 +20,7 @@ impl Node {
     /// Proposes to collect empty containers and TTL nodes whose time is over. The tree looks again
     /// when the entry is applied.
     pub(crate) fn collect_nodes(&mut self) {
-        if !self.is_serving() || self.clock.now < self.next_collect {
+        if !self.is_leading() || self.clock.now < self.next_collect {
             return;
         }
         let interval = self.settings.collect_interval;

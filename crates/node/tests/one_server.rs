@@ -17,7 +17,7 @@ use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
 use zooid_tree::Tree;
 use zooid_wire::client::decode_event;
-use zooid_zab::{Config, Entry, EpochEnds, Member, Promise, Recovered, Ticket};
+use zooid_zab::{Config, Effect as Agreed, Entry, EpochEnds, Member, Promise, Recovered, Ticket};
 
 const MEMBER: Member = Member { id: ServerId(1), incarnation: Incarnation(1) };
 const ANY: i32 = -1;
@@ -41,6 +41,8 @@ fn settings(boot: u64) -> Settings {
         hash_key: 1,
         timeouts: Timeouts::of_tick(Millis(1000)),
         tick: Millis(1000),
+        agreement: zooid_zab::Settings { tick: Millis(1000), ..Default::default() },
+        servers: None,
         grants: Grants::default(),
         authentication: Authentication::default(),
         collect_interval: Millis(60_000),
@@ -80,18 +82,25 @@ impl World {
     fn flush(&mut self) {
         for effect in self.node.flush() {
             match effect {
-                Effect::Promise { ticket, .. } => self.writing.push_back((ticket, Vec::new())),
-                Effect::Append { ticket, entries } => self.writing.push_back((ticket, entries)),
-                Effect::Replay { after, through } => {
-                    let replayed = |entry: &&Entry| entry.zxid > after && entry.zxid <= through;
-                    let entries: Vec<_> = self.log.iter().filter(replayed).cloned().collect();
-                    entries.into_iter().for_each(|entry| self.node.replay(entry));
-                }
-                Effect::Lead(_) => {}
+                Effect::Agree(agreed) => self.agree(agreed),
                 Effect::Tell(connection, what) => self.told.push((connection.0, what)),
             }
         }
         self.node.check_invariants();
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        match agreed {
+            Agreed::Promise { ticket, .. } => self.writing.push_back((ticket, Vec::new())),
+            Agreed::Append { ticket, entries } => self.writing.push_back((ticket, entries)),
+            Agreed::Replay { after, through } => {
+                let replayed = |entry: &&Entry| entry.zxid > after && entry.zxid <= through;
+                let entries: Vec<_> = self.log.iter().filter(replayed).cloned().collect();
+                entries.into_iter().for_each(|entry| self.node.replay(entry));
+            }
+            Agreed::Lead(_) => {}
+            other => panic!("a server that is alone says this to nobody: {other:?}"),
+        }
     }
 
     /// The disk finishes one thing.

@@ -48,7 +48,7 @@ impl Story {
             digests: Vec::new(),
             now: Moment(0),
         };
-        story.log(Logged::EpochStart { config: None });
+        story.log(Logged::EpochStart);
         story
     }
 
@@ -79,7 +79,7 @@ impl Story {
         let zxid = Zxid::new(Epoch(1), u32::try_from(self.log.len()).unwrap());
         let time = Millis(1_700_000_000_000 + i64::try_from(now.0 / 1000).unwrap());
         let outcome = match &what {
-            Logged::EpochStart { .. } => {
+            Logged::EpochStart => {
                 self.tree.advance(zxid);
                 None
             }
@@ -209,7 +209,7 @@ impl Story {
         let mut tree = Tree::new();
         for entry in self.log.iter().filter(|entry| entry.zxid <= zxid) {
             match &entry.what {
-                Logged::EpochStart { .. } => tree.advance(entry.zxid),
+                Logged::EpochStart => tree.advance(entry.zxid),
                 Logged::Command(command) => {
                     tree.apply(Stamp { zxid: entry.zxid, time: entry.time }, command);
                 }

@@ -28,11 +28,8 @@ pub struct Committed {
 /// What an entry holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Logged {
-    /// The start of an epoch, which also sets the data of `/zookeeper/config` where it says so.
-    EpochStart {
-        /// That data.
-        config: Option<Vec<u8>>,
-    },
+    /// The start of an epoch.
+    EpochStart,
     /// A command.
     Command(Command),
 }

@@ -75,10 +75,9 @@ pub(crate) fn replay<'a>(log: &'a [Committed], followers: &mut [&mut dyn Follow]
 fn apply(tree: &mut Tree, entry: &Committed) -> (Option<Outcome>, Vec<Change>) {
     let stamp = Stamp { zxid: entry.zxid, time: entry.time };
     match &entry.what {
-        Logged::EpochStart { config } => {
+        Logged::EpochStart => {
             tree.advance(stamp.zxid);
-            let config = config.as_ref();
-            (None, config.map_or_else(Vec::new, |config| tree.set_config(stamp, config)))
+            (None, Vec::new())
         }
         Logged::Command(command) => {
             let applied = tree.apply(stamp, command);

@@ -34,7 +34,7 @@ fn a_real_node_keeps_every_guarantee() {
 
 fn kind_of_entry(entry: &Committed) -> &'static str {
     match &entry.what {
-        Logged::EpochStart { .. } => "epoch",
+        Logged::EpochStart => "epoch",
         Logged::Command(Command::Attach { .. }) => "attach",
         Logged::Command(Command::CloseSession { by: Origin::Expiry, .. }) => "expiry",
         Logged::Command(Command::CloseSession { .. }) => "close",

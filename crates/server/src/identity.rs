@@ -113,6 +113,8 @@ fn settings(
         hash_key: u64::from_le_bytes(random()?),
         timeouts: config.timeouts,
         tick: config.tick,
+        agreement: zooid_zab::Settings { tick: config.tick, ..Default::default() },
+        servers: None,
         grants: config.grants,
         authentication: config.authentication.clone(),
         collect_interval: config.containers.check_interval,

@@ -12,7 +12,7 @@ use zooid_node::contract::entry::read_body;
 use zooid_node::{Effect, Node, ToClient};
 use zooid_storage::{Appended, Entries, LogEntry, LogPosition};
 use zooid_transport::{FromClient, Mailbox, Outgoing, Outlet};
-use zooid_zab::Entry;
+use zooid_zab::{Effect as Agreed, Entry};
 
 use crate::checkpointer::Checkpointer;
 use crate::disk::{Disk, Job};
@@ -162,9 +162,16 @@ impl Loop {
 
     fn execute(&mut self, effect: Effect) {
         match effect {
-            Effect::Promise { ticket, promise } => self.disk.give(Job::Promise(ticket, promise)),
-            Effect::Append { ticket, entries } => self.disk.give(Job::Append(ticket, entries)),
-            Effect::Replay { after, through } => {
+            Effect::Agree(agreed) => self.agree(agreed),
+            Effect::Tell(connection, what) => self.tell(connection, what),
+        }
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        match agreed {
+            Agreed::Promise { ticket, promise } => self.disk.give(Job::Promise(ticket, promise)),
+            Agreed::Append { ticket, entries } => self.disk.give(Job::Append(ticket, entries)),
+            Agreed::Replay { after, through } => {
                 let entries = self.recovered.take().expect("the log is replayed once");
                 tracing::info!(entries = entries.remaining(), %after, %through, "replaying the log");
                 for entry in entries {
@@ -175,8 +182,8 @@ impl Loop {
                     }
                 }
             }
-            Effect::Lead(epoch) => tracing::info!(%epoch, "leading"),
-            Effect::Tell(connection, what) => self.tell(connection, what),
+            Agreed::Lead(epoch) => tracing::info!(%epoch, "leading"),
+            other => unreachable!("a server that is alone says this to nobody: {other:?}"),
         }
     }
 

@@ -33,6 +33,8 @@ pub enum Outcome {
     Formed,
     /// `Form`: it had one already; nothing changed.
     AlreadyFormed,
+    /// `Configure`: that is what `/zookeeper/config` shows.
+    Configured,
     /// `Write`: decided, and the command's number is used up, also where it failed.
     Decided(Result<Reply, ErrorCode>),
     /// `CreateSession`: there it is.

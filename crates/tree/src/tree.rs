@@ -122,6 +122,7 @@ impl Tree {
         self.advance(stamp.zxid);
         let applied = match command {
             Command::Form { cluster, secret } => self.form(*cluster, *secret),
+            Command::Configure { servers } => self.configure(stamp, servers),
             Command::CreateSession { session, owner, timeout } => {
                 self.create_session(*session, session::Session::new(*owner, *timeout))
             }
@@ -171,26 +172,28 @@ impl Tree {
         self.zxid = zxid;
     }
 
-    /// Sets the data of `/zookeeper/config`, which no client may. Not a command: it is to be called
-    /// by every server alike where the log says so, when the start of an epoch is applied, after
-    /// [`advance`](Self::advance). The same data again changes nothing.
-    ///
-    /// # Panics
-    /// If `stamp.zxid` is not the current [`zxid`](Self::zxid).
-    pub fn set_config(&mut self, stamp: Stamp, config: &[u8]) -> Vec<Change> {
-        assert_eq!(stamp.zxid, self.zxid, "the configuration is part of an applied entry");
+    /// What `/zookeeper/config` shows; `None` until it was configured.
+    #[must_use]
+    pub fn config(&self) -> Option<&[u8]> {
         let id = self.locate(CONFIG).expect("the system nodes are never deleted");
-        let node = self.nodes.get(id);
-        if node.data() == Some(config) {
-            return Vec::new();
+        self.nodes.get(id).data()
+    }
+
+    /// Sets the data of `/zookeeper/config`, which no client may. The same data changes nothing.
+    fn configure(&mut self, stamp: Stamp, servers: &[u8]) -> Applied {
+        let mut applied = Applied::nothing(Outcome::Configured);
+        if self.config() != Some(servers) {
+            let id = self.locate(CONFIG).expect("the system nodes are never deleted");
+            let node = self.nodes.get(id);
+            let (mzxid, mtime) = (stamp.zxid, stamp.time);
+            let stat = PersistedStat { version: -1, mzxid, mtime, ..node.persisted() };
+            let acl = self.acls.get(node.acl).clone();
+            self.set_data_of(id, CONFIG, Some(servers));
+            self.set_stat_of(id, stat);
+            let (kind, path) = (ChangeKind::DataChanged, CONFIG.into());
+            applied.changes.push(Change { kind, path, acl });
         }
-        let stat =
-            PersistedStat { version: -1, mzxid: stamp.zxid, mtime: stamp.time, ..node.persisted() };
-        let acl = self.acls.get(node.acl).clone();
-        self.set_data_of(id, CONFIG, Some(config));
-        self.set_stat_of(id, stat);
-        self.commit();
-        alloc::vec![Change { kind: ChangeKind::DataChanged, path: CONFIG.into(), acl }]
+        applied
     }
 
     /// The zxid of the last command or epoch start.

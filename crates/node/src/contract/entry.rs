@@ -69,6 +69,9 @@ pub fn write_command(command: &Command) -> Bytes {
             cluster: Bytes::copy_from_slice(&cluster.0.to_be_bytes()),
             secret: Bytes::copy_from_slice(secret),
         }),
+        Command::Configure { servers } => {
+            P::Configure(proto::Configure { servers: servers.clone() })
+        }
         Command::CreateSession { session, owner, timeout } => {
             P::CreateSession(proto::CreateSession {
                 session: session.0,
@@ -106,6 +109,7 @@ pub fn read_command(payload: Bytes) -> Result<Command, ContractError> {
             cluster: ClusterId(u128::from_be_bytes(exactly(&form.cluster, "the cluster id")?)),
             secret: exactly(&form.secret, "the cluster's secret")?,
         },
+        P::Configure(configure) => Command::Configure { servers: configure.servers },
         P::CreateSession(create) => Command::CreateSession {
             session: SessionId(create.session),
             owner: read_owner(create.owner)?,

@@ -40,6 +40,7 @@ fn commands() -> vec::Vec<(&'static str, Command)> {
     let (path, version) = (String::from("/a"), -1);
     vec![
         ("form", Command::Form { cluster: ClusterId(1), secret: [7; 32] }),
+        ("configure", Command::Configure { servers: Bytes::from_static(b"server.1=...") }),
         (
             "create_session",
             Command::CreateSession { session: SESSION, owner: OWNER, timeout: Millis(4000) },

@@ -19,7 +19,9 @@ use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
 use zooid_tree::Tree;
 use zooid_wire::client::decode_event;
-use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, Recovered, Ticket};
+use zooid_zab::{
+    Body, Config, Effect as Agreed, Entry, EpochEnds, Member, Promise, Recovered, Ticket,
+};
 
 use dice::Dice;
 
@@ -80,6 +82,8 @@ fn settings(boot: u64) -> Settings {
         hash_key: boot,
         timeouts: Timeouts::of_tick(Millis(1000)),
         tick: Millis(1000),
+        agreement: zooid_zab::Settings { tick: Millis(1000), ..Default::default() },
+        servers: None,
         grants: Grants { enforce_quota: false, extended_types: true },
         authentication: Authentication::default(),
         collect_interval: Millis(1000),
@@ -233,19 +237,7 @@ impl World {
     fn flush(&mut self) {
         for effect in self.node.flush() {
             match effect {
-                Effect::Promise { ticket, .. } => {
-                    self.writing.push_back((ticket, Vec::new(), Vec::new()));
-                }
-                Effect::Append { ticket, entries } => {
-                    let proposed = entries.iter().map(|entry| self.logged(entry)).collect();
-                    self.writing.push_back((ticket, proposed, entries));
-                }
-                Effect::Replay { after, through } => {
-                    let replayed = |entry: &&Entry| entry.zxid > after && entry.zxid <= through;
-                    let entries: Vec<_> = self.disk.iter().filter(replayed).cloned().collect();
-                    entries.into_iter().for_each(|entry| self.node.replay(entry));
-                }
-                Effect::Lead(_) => {}
+                Effect::Agree(agreed) => self.agree(agreed),
                 Effect::Tell(connection, what) => {
                     if let Some(line) = self.lines.get_mut(&connection.0) {
                         line.on_its_way.push_back(what);
@@ -255,9 +247,28 @@ impl World {
         }
     }
 
+    fn agree(&mut self, agreed: Agreed) {
+        match agreed {
+            Agreed::Promise { ticket, .. } => {
+                self.writing.push_back((ticket, Vec::new(), Vec::new()));
+            }
+            Agreed::Append { ticket, entries } => {
+                let proposed = entries.iter().map(|entry| self.logged(entry)).collect();
+                self.writing.push_back((ticket, proposed, entries));
+            }
+            Agreed::Replay { after, through } => {
+                let replayed = |entry: &&Entry| entry.zxid > after && entry.zxid <= through;
+                let entries: Vec<_> = self.disk.iter().filter(replayed).cloned().collect();
+                entries.into_iter().for_each(|entry| self.node.replay(entry));
+            }
+            Agreed::Lead(_) => {}
+            other => panic!("a server that is alone says this to nobody: {other:?}"),
+        }
+    }
+
     fn logged(&mut self, entry: &Entry) -> Committed {
         let what = match &entry.body {
-            Body::EpochStart(_) => Logged::EpochStart { config: None },
+            Body::EpochStart(_) => Logged::EpochStart,
             Body::Command(bytes) => Logged::Command(read_command(bytes.clone()).unwrap()),
         };
         let proposed = Some(self.moment());

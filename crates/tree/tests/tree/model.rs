@@ -108,6 +108,17 @@ impl Model {
                     Outcome::Formed
                 }
             },
+            Command::Configure { servers } => {
+                let node = self.nodes.get_mut("/zookeeper/config").unwrap();
+                if node.data.as_deref() != Some(servers) {
+                    node.data = Some(servers.to_vec());
+                    (node.stat.version, node.stat.mzxid, node.stat.mtime) =
+                        (-1, stamp.zxid, stamp.time);
+                    let (kind, path) = (ChangeKind::DataChanged, "/zookeeper/config".into());
+                    changes.push(Change { kind, path, acl: node.acl.clone().into() });
+                }
+                Outcome::Configured
+            }
             Command::CreateSession { session, owner, timeout } => {
                 match self.sessions.get(session) {
                     Some(held) if held.owner == *owner => Outcome::AlreadyOwner,

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use zooid_ids::{Millis, Zxid};
 use zooid_model::{
-    Acl, Change, ChangeKind, CreateKind, CreateMode, EphemeralOwner, ErrorCode, Identity, Perms,
-    Read, ReadResult, Reply, Stat, WriteOp,
+    Acl, Change, ChangeKind, Command, CreateKind, CreateMode, EphemeralOwner, ErrorCode, Identity,
+    Perms, Read, ReadResult, Reply, Stat, WriteOp,
 };
 use zooid_tree::{Record, Stamp, Tree};
 
@@ -238,8 +238,8 @@ fn each_read_of_a_multi_read_stands_for_itself() {
 fn the_configuration_is_set_from_the_log() {
     let mut world = World::new();
     let stamp = Stamp { zxid: Zxid(0x2_0000_0000), time: Millis(77) };
-    world.tree.advance(stamp.zxid);
-    let told = world.tree.set_config(stamp, b"server.1=...\nversion=0");
+    let configure = Command::Configure { servers: Bytes::from_static(b"server.1=...\nversion=0") };
+    let told = world.tree.apply(stamp, &configure).changes;
     assert_eq!(
         (told.len(), told[0].kind, &*told[0].path),
         (1, ChangeKind::DataChanged, "/zookeeper/config")
@@ -250,7 +250,9 @@ fn the_configuration_is_set_from_the_log() {
         (-1, stamp.zxid, stamp.time, -1)
     );
     assert_eq!((stat.czxid, stat.data_length), (Zxid::ZERO, 22));
-    assert_eq!(world.tree.set_config(stamp, b"server.1=...\nversion=0"), []);
+    assert_eq!(world.tree.config(), Some(&b"server.1=...\nversion=0"[..]));
+    let later = Stamp { zxid: Zxid(0x2_0000_0001), ..stamp };
+    assert_eq!(world.tree.apply(later, &configure).changes, []);
     world.tree.check_invariants();
 }
 

@@ -27,8 +27,8 @@ enum Step {
     Write(i64, Vec<Identity>, Grants, WriteOp),
     /// The leader collects what may be collected.
     Collect,
-    /// The start of an epoch, perhaps with another configuration.
-    Epoch(Option<u8>),
+    /// The start of an epoch.
+    Epoch,
     HandOver,
     Harvest(usize),
     Complete,
@@ -189,6 +189,7 @@ fn command() -> impl Strategy<Value = Command> {
             Command::Collect { path, czxid: zxid, mzxid: zxid, pzxid: zxid }
         }),
         1 => Just(Command::Form { cluster: ClusterId(1), secret: [3; 32] }),
+        1 => (0..3_u8).prop_map(|n| Command::Configure { servers: vec![n; n.into()].into() }),
     ]
 }
 
@@ -200,7 +201,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(n, identities, grants, op)| Step::Write(n, identities, grants, op)),
         5 => command().prop_map(Step::Apply),
         1 => Just(Step::Collect),
-        1 => prop::option::of(0..3_u8).prop_map(Step::Epoch),
+        1 => Just(Step::Epoch),
         2 => Just(Step::HandOver),
         6 => (1..9_usize).prop_map(Step::Harvest),
         2 => Just(Step::Complete),
@@ -213,7 +214,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Clone)]
 enum Entry {
     Command(Stamp, Command),
-    Epoch(Stamp, Option<u8>),
+    Epoch(Zxid),
 }
 
 /// A tree, the model, and a disk with runs and a log.
@@ -281,7 +282,7 @@ impl Pair {
                     self.apply(command);
                 }
             }
-            Step::Epoch(config) => self.epoch(*config),
+            Step::Epoch => self.epoch(),
             Step::HandOver if !self.tree.is_handing_over() => self.hand_over(),
             Step::Harvest(limit) => drop(self.harvest(*limit)),
             Step::Complete if self.tree.is_handing_over() => self.complete(),
@@ -315,18 +316,10 @@ impl Pair {
         self.apply(Command::Write(Write { turn, identities, grants, op }));
     }
 
-    fn epoch(&mut self, config: Option<u8>) {
-        let stamp = self.next_stamp();
-        set_config(&mut self.tree, stamp, config);
-        if let Some(n) = config {
-            let node = self.model.nodes.get_mut("/zookeeper/config").unwrap();
-            if node.data != Some(vec![n; n.into()]) {
-                node.data = Some(vec![n; n.into()]);
-                (node.stat.version, node.stat.mzxid, node.stat.mtime) =
-                    (-1, stamp.zxid, stamp.time);
-            }
-        }
-        self.log.push(Entry::Epoch(stamp, config));
+    fn epoch(&mut self) {
+        let zxid = self.next_stamp().zxid;
+        self.tree.advance(zxid);
+        self.log.push(Entry::Epoch(zxid));
     }
 
     fn hand_over(&mut self) {
@@ -362,7 +355,7 @@ impl Pair {
         assert_eq!(self.merged, expected);
         self.durable = zxid;
         self.log.retain(|entry| match entry {
-            Entry::Command(stamp, _) | Entry::Epoch(stamp, _) => stamp.zxid > zxid,
+            Entry::Command(Stamp { zxid: at, .. }, _) | Entry::Epoch(at) => *at > zxid,
         });
     }
 
@@ -372,7 +365,7 @@ impl Pair {
         for entry in self.log.clone() {
             match entry {
                 Entry::Command(stamp, command) => drop(self.tree.apply(stamp, &command)),
-                Entry::Epoch(stamp, config) => set_config(&mut self.tree, stamp, config),
+                Entry::Epoch(zxid) => self.tree.advance(zxid),
             }
         }
     }
@@ -404,13 +397,6 @@ impl Pair {
         assert_eq!(tree.formation(), model.formation.as_ref());
         assert_eq!((tree.digest(), tree.counts()), (model.digest(), model.counts()));
         assert_eq!(tree.node_count(), model.nodes.len() + 1);
-    }
-}
-
-fn set_config(tree: &mut Tree, stamp: Stamp, config: Option<u8>) {
-    tree.advance(stamp.zxid);
-    if let Some(n) = config {
-        tree.set_config(stamp, &vec![n; n.into()]);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whatever a command holds, it is taken: nothing in the log can fell a server.
 
+use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use zooid_ids::{BootNonce, ClusterId, ConnectionId, Millis, ServerId, SessionId, Zxid};
@@ -100,6 +101,9 @@ fn any_command() -> impl Strategy<Value = Command> {
         .prop_map(|(enforce_quota, extended_types)| Grants { enforce_quota, extended_types });
     prop_oneof![
         1 => Just(Command::Form { cluster: ClusterId(0), secret: [0; 32] }),
+        1 => any::<[u8; 3]>().prop_map(|servers| {
+            Command::Configure { servers: Bytes::copy_from_slice(&servers) }
+        }),
         1 => (session(), any_owner(), any_number()).prop_map(|(session, owner, timeout)| {
             Command::CreateSession { session, owner, timeout: Millis(timeout) }
         }),
