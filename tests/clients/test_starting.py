@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 import server as servers
+from ports import free_ports
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def config(tmp_path):
     """The lines of a proper zoo.cfg; keys may be overridden."""
 
     def lines(**keys) -> list[str]:
-        values = {"dataDir": tmp_path / "data", "clientPort": servers.free_port(), "clientPortAddress": servers.HOST} | keys
+        values = {"dataDir": tmp_path / "data", "clientPort": free_ports(1)[0], "clientPortAddress": servers.HOST} | keys
         return [f"{key}={value}" for key, value in values.items()]
 
     return lines

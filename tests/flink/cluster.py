@@ -12,6 +12,7 @@ from pathlib import Path
 import configuration
 from configuration import JOBMANAGERS, JVM_OPTIONS
 from journal import Journal
+from ports import free_ports
 from rest import Rest
 from waiting import until
 from znodes import HaZnodes
@@ -44,7 +45,7 @@ class Cluster:
         self.journal.directory.mkdir(parents=True)
         (self.directory / "plugins").mkdir()
         shared = configuration.common(quorum, self.name, self.directory, self.tolerates_suspended)
-        ports = configuration.free_ports(3 * JOBMANAGERS)
+        ports = free_ports(3 * JOBMANAGERS)
         for number in range(JOBMANAGERS):
             own = ports[3 * number : 3 * number + 3]
             configuration.write(self.conf(f"jobmanager-{number}"), shared | configuration.jobmanager(own))

@@ -4,11 +4,10 @@ All values that a scenario depends on stand here: the session timeout, the pace 
 ports. Knows nothing of processes. Start with `common`.
 """
 
-import random
-import socket
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from ports import HOST
+
 SESSION_SECONDS = 10
 RETAINED_CHECKPOINTS = 3
 SLOTS = 2
@@ -103,25 +102,3 @@ def write(directory: Path, values: dict) -> Path:
     (directory / "config.yaml").write_text("".join(lines))
     (directory / "log4j.properties").write_text(LOG4J)
     return directory
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on, outside the range that the system hands to clients: none is taken meanwhile,
-    and no client that retries while its server is down can connect to itself."""
-    ports: list[int] = []
-    candidates = list(range(20_000, 32_000))
-    random.shuffle(candidates)
-    while len(ports) < count:
-        port = candidates.pop()
-        if is_bindable(port):
-            ports.append(port)
-    return ports
-
-
-def is_bindable(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True

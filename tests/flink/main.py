@@ -18,10 +18,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 import needs  # noqa: E402
+from ports import free_ports  # noqa: E402
 from server import Flavour, Server, flavour, zooid_binary  # noqa: E402
 
 from cluster import Cluster  # noqa: E402
-from configuration import free_ports  # noqa: E402
 from scenarios import Scenario, Setting, plan  # noqa: E402
 from waiting import Clock  # noqa: E402
 

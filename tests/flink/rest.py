@@ -3,7 +3,7 @@
 import json
 import urllib.request
 
-from configuration import HOST
+from ports import HOST
 from waiting import NotYet
 
 REPLY_SECONDS = 5

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import needs
+from ports import HOST, free_ports
 
 REPO = Path(__file__).resolve().parents[2]
-HOST = "127.0.0.1"
 START_SECONDS = 30
 
 # Quick ticks make quick expiries; the container check runs on a system property that zoo.cfg cannot reach.
@@ -63,6 +63,12 @@ def java_command(classpath: str):
     return command
 
 
+def java_defaults_command(classpath: str):
+    """As ZooKeeper's own script runs it, with a heap of 1 GB: for measurements."""
+    main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+    return lambda config: ["java", "-Xmx1g", "-cp", classpath, main, str(config)]
+
+
 def flavour(name: str) -> Flavour:
     match name:
         case "zooid":
@@ -71,18 +77,15 @@ def flavour(name: str) -> Flavour:
             return Flavour(name, (3, 8), java_command(needs.debian_classpath()))
         case "zookeeper-3.9":
             return Flavour(name, (3, 9), java_command(needs.pyspark_classpath()))
-    raise ValueError(f"no server is called {name}: zooid, zookeeper-3.8, zookeeper-3.9")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+        case "zookeeper-3.9-as-it-comes":
+            return Flavour(name, (3, 9), java_defaults_command(needs.pyspark_classpath()))
+    raise ValueError(f"no server is called {name}: zooid, zookeeper-3.8, zookeeper-3.9, zookeeper-3.9-as-it-comes")
 
 
 @dataclass
 class Server:
-    """One server process on a directory of its own. `config` is added to (or overrides) `DEFAULT_CONFIG`."""
+    """One server process on a directory of its own. `config` is added to (or overrides) `DEFAULT_CONFIG`; a key
+    whose value is `None` is left out."""
 
     flavour: Flavour
     config: dict = field(default_factory=dict)
@@ -93,7 +96,7 @@ class Server:
 
     def __post_init__(self):
         self.directory = self.directory or Path(tempfile.mkdtemp(prefix=f"{self.flavour.name}-"))
-        self.port = self.port or free_port()
+        self.port = self.port or free_ports(1)[0]
 
     @property
     def address(self) -> tuple[str, int]:
@@ -114,11 +117,17 @@ class Server:
     def write_config(self) -> Path:
         values = DEFAULT_CONFIG | {"dataDir": self.data_dir, "clientPort": self.port, "clientPortAddress": HOST} | self.config
         path = self.directory / "zoo.cfg"
-        path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+        path.write_text("".join(f"{key}={value}\n" for key, value in values.items() if value is not None))
         return path
 
     def start(self) -> "Server":
         """Returns when the server serves; raises with the end of its log if it does not."""
+        self.spawn()
+        self.wait_until_serving()
+        return self
+
+    def spawn(self) -> None:
+        """Starts the process, and waits for nothing."""
         self.data_dir.mkdir(exist_ok=True)
         environment = os.environ | {"SERVER_JVMFLAGS": f"{JVM_FLAGS} {self.jvm_flags}".strip()}
         command = self.flavour.command(self.write_config())
@@ -126,8 +135,6 @@ class Server:
             command[1:1] = shlex.split(self.jvm_flags)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd=self.directory)
-        self.wait_until_serving()
-        return self
 
     def wait_until_serving(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -170,6 +177,13 @@ class Server:
         except subprocess.TimeoutExpired:
             self.kill()
             raise RuntimeError(f"{self.flavour.name} did not stop within 10 s of SIGTERM") from None
+
+    def pause(self) -> None:
+        """SIGSTOP: it is there and does nothing, as in a long pause of a virtual machine."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def discard(self) -> None:
         """Ends the process and removes its directory."""

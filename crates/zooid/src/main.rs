@@ -1,7 +1,9 @@
-//! The one binary: `zooid server`.
+//! The one binary: `zooid server`, `zooid status`.
 //!
-//! What a command does stands in the crate that does it; here is only what can be typed. Data goes
-//! to stdout, the log to stderr.
+//! What a server does stands in the crate that does it; here is what can be typed, and the commands
+//! that only look at servers or start them. Data goes to stdout, the log to stderr.
+
+mod status;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -47,6 +49,15 @@ enum Command {
         #[arg(value_name = "ZOO.CFG")]
         config: Option<PathBuf>,
     },
+    /// Show what each server of an ensemble says of itself: role, epoch, zxid, znodes, clients
+    ///
+    /// Asks the four-letter word srvr, so that it works for ZooKeeper too.
+    ///
+    /// Exit codes: 0 if all servers serve and one of them leads (or each is standalone), otherwise 1
+    ///
+    /// Example: zooid status 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183 --watch
+    #[command(verbatim_doc_comment)]
+    Status(status::Options),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +65,7 @@ fn main() -> ExitCode {
     start_log(arguments.log_format);
     match arguments.command {
         Command::Server { config } => zooid_server::run(config.as_deref()),
+        Command::Status(options) => status::run(&options),
     }
 }
 
