@@ -1,12 +1,14 @@
-//! The one binary: `zooid server`, `zooid status`.
+//! The one binary: `zooid server`, `zooid ensemble`, `zooid status`.
 //!
 //! What a server does stands in the crate that does it; here is what can be typed, and the commands
 //! that only look at servers or start them. Data goes to stdout, the log to stderr.
 
+mod ensemble;
+mod parent;
 mod status;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -48,7 +50,20 @@ enum Command {
         /// ZooKeeper's configuration file
         #[arg(value_name = "ZOO.CFG")]
         config: Option<PathBuf>,
+        /// The process that it ends with
+        #[arg(long, value_name = "PROCESS", hide = true)]
+        end_with: Option<u32>,
     },
+    /// Run several servers as one ensemble, on this machine, to try it
+    ///
+    /// Writes DIR/1/zoo.cfg, DIR/1/data/myid and so on unless they are there, starts a process for
+    /// each, which logs to DIR/1/server.log, and shows what each says of itself. It restarts none.
+    ///
+    /// Exit codes: 0 if all ended well after SIGTERM or SIGINT, otherwise 1
+    ///
+    /// Example: zooid ensemble 5 --dir /tmp/five --client-port 12181
+    #[command(verbatim_doc_comment)]
+    Ensemble(ensemble::Options),
     /// Show what each server of an ensemble says of itself: role, epoch, zxid, znodes, clients
     ///
     /// Asks the four-letter word srvr, so that it works for ZooKeeper too.
@@ -64,9 +79,18 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(arguments.log_format);
     match arguments.command {
-        Command::Server { config } => zooid_server::run(config.as_deref()),
+        Command::Server { config, end_with } => serve(config.as_deref(), end_with),
+        Command::Ensemble(options) => ensemble::run(&options),
         Command::Status(options) => status::run(&options),
     }
+}
+
+fn serve(config: Option<&Path>, end_with: Option<u32>) -> ExitCode {
+    if let Some(Err(error)) = end_with.map(parent::end_with) {
+        tracing::error!("{error}");
+        return ExitCode::FAILURE;
+    }
+    zooid_server::run(config)
 }
 
 fn start_log(format: LogFormat) {

@@ -18,6 +18,7 @@ use clap::Args;
 pub(crate) use address::Addresses;
 pub(crate) use probe::{Answer, ask_all};
 pub(crate) use report::{Report, Role};
+pub(crate) use table::text;
 
 /// What can be said on the command line.
 #[derive(Args)]
