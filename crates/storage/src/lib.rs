@@ -36,7 +36,7 @@ pub use dirs::{Config, DataDirs, DirError, Sizes};
 pub use entry::{Chain, LogEntry, LogPosition, RecordError};
 pub use fatal::Fatal;
 pub use identity::{Identity, Promise};
-pub use log::{Appended, Entries, LogWriter, ReadError};
+pub use log::{Appended, Entries, LogReader, LogWriter, ReadError};
 pub use precheck::{FilesFound, Tear};
 pub use recovery::{
     AboveCheckpoint, Found, LedgerFound, LogFound, Recovered, Recovery, Refusal, RunFound,

@@ -3,8 +3,11 @@
 //! One region holds the records at dense indexes; the key-value space beside them holds the
 //! identity and the promise. Every write is one batch with one fsync: raft-engine checks only the
 //! last batch of a file at open, so that two batches under one fsync could leave a hole.
-//! raft-engine fails open (`precheck`), so what it gave back is checked by the chain (`scan`).
+//! raft-engine fails open (`precheck`), so what it gave back is checked by the chain, before anybody
+//! uses it (`scan`) and whenever it is read (`entries`).
 
+mod entries;
+mod reader;
 mod retention;
 mod scan;
 
@@ -21,9 +24,13 @@ use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
 use crate::witness::{Witness, WitnessRecord};
 use crate::{Config, Fatal, Identity, Promise};
 
+use reader::Span;
 use retention::Retention;
-pub use scan::{Entries, ReadError};
-pub(crate) use scan::{log_found, record_at};
+
+pub(crate) use entries::Before;
+pub use entries::{Entries, ReadError};
+pub use reader::LogReader;
+pub(crate) use scan::log_found;
 
 /// The only region.
 const REGION: u64 = 1;
@@ -64,24 +71,19 @@ pub struct Appended {
 }
 
 /// The one writer of the log. All calls block; a failed one leaves nothing to count on.
-///
-/// Invariant: `base` ≤ `last`; the engine holds every index above `base` up to `last`, and behind
-/// `last` at most the mark of a truncation.
 pub struct LogWriter {
-    engine: Arc<Engine>,
+    /// Shares with all readers how far the log reaches.
+    reader: LogReader,
     witness: Witness,
     dir: PathBuf,
     identity: Identity,
     promise: Promise,
-    /// The newest checkpoint: nothing at or before it is ever truncated.
-    base: LogPosition,
-    last: LogPosition,
     retention: Retention,
 }
 
 impl std::fmt::Debug for LogWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogWriter").field("dir", &self.dir).field("last", &self.last).finish()
+        f.debug_struct("LogWriter").field("dir", &self.dir).field("last", &self.last()).finish()
     }
 }
 
@@ -111,10 +113,10 @@ impl LogWriter {
             last.index,
             engine.get_used_size() as u64,
         );
-        let dir = dir.to_path_buf();
-        let log = Self { engine, witness, dir, identity, promise, base, last, retention };
+        let times_opened = opened_before(&engine) + 1;
+        let reader = LogReader::new(engine, Span { base, last });
+        let log = Self { reader, witness, dir: dir.to_path_buf(), identity, promise, retention };
         crate::dirs::sync_dir_and_parent(&log.dir)?;
-        let times_opened = opened_before(&log.engine) + 1;
         let mut batch = log.batch_of_keys()?;
         log.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
         log.write(&mut batch, &mut Appended::default())?;
@@ -126,8 +128,8 @@ impl LogWriter {
     fn witness_record(&self) -> WitnessRecord {
         WitnessRecord {
             sequence: 0,
-            forming: self.last == LogPosition::START,
-            position: self.last,
+            forming: self.last() == LogPosition::START,
+            position: self.last(),
             promise: self.promise,
             server: self.identity.server,
             incarnation: self.identity.incarnation,
@@ -142,7 +144,7 @@ impl LogWriter {
     /// # Errors
     /// [`Fatal`]: it is unknown what reached the disk.
     pub fn append(&mut self, entries: &[LogEntry]) -> Result<Appended, Fatal> {
-        let mut done = Appended { position: self.last, ..Appended::default() };
+        let mut done = Appended { position: self.last(), ..Appended::default() };
         let mut rest = entries;
         while !rest.is_empty() {
             let (batch, later) = rest.split_at(batch_len(rest));
@@ -154,9 +156,9 @@ impl LogWriter {
 
     fn append_batch(&mut self, entries: &[LogEntry], done: &mut Appended) -> Result<(), Fatal> {
         let mut records = Vec::with_capacity(entries.len());
-        let mut last = self.last;
+        let Span { base, mut last } = self.reader.span();
         for entry in entries {
-            self.check(entry, last);
+            check(entry, last);
             let record = Record::after(last, entry.clone());
             last = record.position();
             records.push(record);
@@ -168,16 +170,10 @@ impl LogWriter {
         let before = done.bytes;
         self.write(&mut batch, done)?;
         self.retention.wrote(last.index, done.bytes - before);
-        self.last = last;
         done.position = last;
-        self.witness.reached(last)
-    }
-
-    fn check(&self, entry: &LogEntry, last: LogPosition) {
-        assert_ne!(entry.kind, KIND_TRUNCATION, "kind {KIND_TRUNCATION} is the log's own");
-        assert_eq!(entry.prev_zxid, last.zxid, "an entry that does not continue the log");
-        assert!(entry.zxid > last.zxid, "zxids of the log ascend: {} {}", last.zxid, entry.zxid);
-        assert!(entry.payload.len() <= PAYLOAD_BYTES_MAX, "an entry above every limit");
+        self.witness.reached(last)?;
+        self.reader.set_span(Span { base, last });
+        Ok(())
     }
 
     /// Makes a promise durable in the log and in the witness.
@@ -198,18 +194,30 @@ impl LogWriter {
     /// overwrites the mark. The witness goes down first, so that it never claims what was cut.
     ///
     /// # Panics
-    /// If `to` is before the checkpoint: what is committed is never cut.
+    /// If `to` is not in the log, or before the checkpoint: what is committed is never cut.
     ///
     /// # Errors
     /// [`Fatal`]: it is unknown where the log ends; recovery finds out.
-    pub fn truncate(&mut self, to: LogIndex) -> Result<(), Fatal> {
-        assert!(to >= self.base.index, "cannot cut to {to}, the checkpoint is {}", self.base);
-        assert!(to <= self.last.index, "cannot cut to {to}, the log ends at {}", self.last);
-        if to == self.last.index {
+    pub fn truncate(&mut self, to: Zxid) -> Result<(), Fatal> {
+        let Span { base, last } = self.reader.span();
+        assert!(to >= base.zxid, "cannot cut to {to}, the checkpoint is {base}");
+        let found = self.reader.position(to).map_err(Fatal::at("read the log", &self.dir))?;
+        let Some(target) = found else {
+            panic!("cannot cut to {to}, which is not in the log that ends at {last}")
+        };
+        if target == last {
             return Ok(());
         }
-        let target = self.position_of(to)?;
         self.witness.lowered(target)?;
+        // Before the mark is there, so that no reader takes it for an entry.
+        self.reader.set_span(Span { base, last: target });
+        let mut batch = LogBatch::with_capacity(1);
+        self.mark_end(&mut batch, target)?;
+        self.write(&mut batch, &mut Appended::default())
+    }
+
+    /// Adds the mark that says that the log ends at `target`.
+    fn mark_end(&self, batch: &mut LogBatch, target: LogPosition) -> Result<(), Fatal> {
         let mark = LogEntry {
             zxid: target.zxid,
             prev_zxid: target.zxid,
@@ -217,70 +225,58 @@ impl LogWriter {
             kind: KIND_TRUNCATION,
             payload: Bytes::new(),
         };
-        let mut batch = LogBatch::with_capacity(1);
         batch
             .add_entries::<Records>(REGION, &[Record::after(target, mark)])
-            .map_err(Fatal::at("mark the end of the log", &self.dir))?;
-        self.write(&mut batch, &mut Appended::default())?;
-        self.last = target;
-        Ok(())
-    }
-
-    fn position_of(&self, index: LogIndex) -> Result<LogPosition, Fatal> {
-        if index == self.base.index {
-            return Ok(self.base);
-        }
-        let record =
-            record_at(&self.engine, index).map_err(Fatal::at("read the log", &self.dir))?;
-        Ok(record.position())
+            .map_err(Fatal::at("mark the end of the log", &self.dir))
     }
 
     /// Forgets entries that `checkpoint`, durable in the manifest, makes unnecessary: all up to
     /// it but the newest `keep_entries`, or fewer if those take half of the purge threshold. The
     /// keys are written anew in the same batch, because an old key would hold its old file back.
+    /// Gives the position before the first entry that is kept.
     ///
     /// # Errors
     /// [`Fatal`], as every write.
-    pub fn compact(&mut self, checkpoint: LogPosition) -> Result<(), Fatal> {
-        assert!(checkpoint.index <= self.last.index, "a checkpoint of what is not durable");
-        assert!(checkpoint.index >= self.base.index, "checkpoints do not go back");
-        self.base = checkpoint;
+    pub fn compact(&mut self, checkpoint: LogPosition) -> Result<Zxid, Fatal> {
+        let Span { base, last } = self.reader.span();
+        assert!(checkpoint.index <= last.index, "a checkpoint of what is not durable");
+        assert!(checkpoint.index >= base.index, "checkpoints do not go back");
+        self.reader.set_span(Span { base: checkpoint, last });
         let first = self.retention.first_to_keep(checkpoint.index).0;
         let mut batch = self.batch_of_keys()?;
         batch.add_command(REGION, Command::Compact { index: first });
         self.write(&mut batch, &mut Appended::default())?;
-        self.engine
+        self.reader
+            .engine()
             .purge_expired_files()
             .map_err(Fatal::at("remove old files of the log", &self.dir))?;
-        Ok(())
+        self.reader.before_first().map_err(Fatal::at("read the log", &self.dir))
     }
 
     /// The end of the durable log.
     #[must_use]
     pub fn last(&self) -> LogPosition {
-        self.last
+        self.reader.durable()
     }
 
-    /// Where the entry with this zxid stands: what a checkpoint of the state at that zxid is named
-    /// by. `None` if the log has no such entry. Reads some twenty entries.
+    /// For other threads.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        self.reader.clone()
+    }
+
+    /// See [`LogReader::position`].
     ///
     /// # Errors
     /// See [`ReadError`].
     pub fn position(&self, zxid: Zxid) -> Result<Option<LogPosition>, ReadError> {
-        for known in [self.last, self.base] {
-            if known.zxid == zxid {
-                return Ok(Some(known));
-            }
-        }
-        self.first()
-            .map_or(Ok(None), |first| scan::find(&self.engine, first, self.last.index, zxid))
+        self.reader.position(zxid)
     }
 
     /// The oldest entry that can be read; `None` if there is none.
     #[must_use]
     pub fn first(&self) -> Option<LogIndex> {
-        let first = LogIndex(self.engine.first_index(REGION)?);
-        (first <= self.last.index).then_some(first)
+        self.reader.first()
     }
 
     /// The newest promise.
@@ -295,11 +291,13 @@ impl LogWriter {
         self.identity
     }
 
-    /// The entries from `from` to `to`, both included, read as they are asked for. To be read to
-    /// its end, or dropped, before the next [`compact`](Self::compact).
+    /// The entries from `from` to `to`, both included, read as they are asked for.
     #[must_use]
     pub fn entries(&self, from: LogIndex, to: LogIndex) -> Entries {
-        Entries::new(self.engine.clone(), from, to.min(self.last.index))
+        let Span { base, last } = self.reader.span();
+        let known = from == base.index.next();
+        let before = if known { Before::Position(base) } else { Before::Nothing };
+        Entries::new(self.reader.engine().clone(), from, to.min(last.index), before)
     }
 
     fn batch_of_keys(&self) -> Result<LogBatch, Fatal> {
@@ -318,8 +316,11 @@ impl LogWriter {
     /// One batch, one fsync. raft-engine panics when the fsync fails: the process ends there.
     fn write(&self, batch: &mut LogBatch, done: &mut Appended) -> Result<(), Fatal> {
         let _earlier = raft_engine::take_perf_context();
-        let written =
-            self.engine.write(batch, true).map_err(Fatal::at("write the log", &self.dir))?;
+        let written = self
+            .reader
+            .engine()
+            .write(batch, true)
+            .map_err(Fatal::at("write the log", &self.dir))?;
         let spent = raft_engine::take_perf_context();
         done.batches += 1;
         done.bytes += written as u64;
@@ -327,6 +328,13 @@ impl LogWriter {
         done.fsync += spent.log_sync_duration;
         Ok(())
     }
+}
+
+fn check(entry: &LogEntry, last: LogPosition) {
+    assert_ne!(entry.kind, KIND_TRUNCATION, "kind {KIND_TRUNCATION} is the log's own");
+    assert_eq!(entry.prev_zxid, last.zxid, "an entry that does not continue the log");
+    assert!(entry.zxid > last.zxid, "zxids of the log ascend: {} {}", last.zxid, entry.zxid);
+    assert!(entry.payload.len() <= PAYLOAD_BYTES_MAX, "an entry above every limit");
 }
 
 /// How many of these entries make one batch; at least one.

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use raft_engine::Engine;
+use zooid_ids::Zxid;
 
 use crate::checkpoint::{Checkpoint, Checkpoints, Manifest};
 use crate::dirs::{Config, DataDirs, DirError};
 use crate::entry::LogPosition;
 use crate::ledger::Ledger;
-use crate::log::{self, Entries, LogWriter, Start};
+use crate::log::{self, Entries, LogReader, LogWriter, ReadError, Start};
 use crate::precheck::{self, FilesFound};
 use crate::recovery::{Found, LedgerFound, LogFound, Recovered, Recovery, RunFound, recover};
 use crate::recovery::{Refusal, Suspicion};
@@ -31,6 +32,12 @@ pub struct Opened {
     pub dirs: DataDirs,
     /// For the disk thread.
     pub log: LogWriter,
+    /// For every other thread that needs the log.
+    pub reader: LogReader,
+    /// The position before the first entry that the log holds.
+    pub first: Zxid,
+    /// The zxid of the last entry of each epoch that the log holds, ascending.
+    pub ends: Vec<Zxid>,
     /// For the thread that writes checkpoints.
     pub checkpoints: Checkpoints,
     /// The state to load first.
@@ -51,6 +58,9 @@ pub enum OpenError {
     /// They are not for this server.
     #[error(transparent)]
     Refused(Box<Refusal>),
+    /// An entry that recovery has no need of cannot be read.
+    #[error(transparent)]
+    Log(#[from] ReadError),
     /// A write failed.
     #[error(transparent)]
     Fatal(#[from] Fatal),
@@ -133,7 +143,9 @@ fn begin(
     let checkpoints = Checkpoints::new(ledger, dirs.runs(), identity, manifest);
     checkpoints.remove_unnamed()?;
     let entries = log.entries(base.index.next(), last.index);
-    Ok(Opened { recovery, dirs, log, checkpoints, checkpoint, entries })
+    let reader = log.reader();
+    let (first, ends) = (reader.before_first()?, reader.ends()?);
+    Ok(Opened { recovery, dirs, log, reader, first, ends, checkpoints, checkpoint, entries })
 }
 
 /// Gathers what there is. The log's files are opened only if they bear it: opening cuts what

@@ -1,139 +1,15 @@
-//! Reading the log: entry by entry, and checking that they are one history.
+//! The look at the log before anybody uses it: everything above the checkpoint is read and checked
+//! to be one history.
 
-use std::cmp::Ordering;
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use raft_engine::Engine;
-use zooid_ids::{LogIndex, Zxid};
+use zooid_ids::LogIndex;
 
-use super::{REGION, Records};
-use crate::entry::{LogEntry, LogPosition, Record};
+use super::REGION;
+use super::entries::{Cursor, record_at};
+use crate::entry::LogPosition;
 use crate::recovery::{AboveCheckpoint, LogFound};
-
-/// How many entries and bytes are read at once.
-const CHUNK_ENTRIES: u64 = 1024;
-const CHUNK_BYTES: usize = 1 << 20;
-
-/// Why an entry cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// It was compacted, or never written.
-    #[error("the log holds no entry {0}")]
-    Absent(LogIndex),
-    /// Its bytes are not what was written, or cannot be read.
-    #[error("entry {index} of the log cannot be read: {cause}")]
-    Unreadable {
-        /// Which.
-        index: LogIndex,
-        /// What raft-engine said.
-        cause: String,
-    },
-}
-
-/// Entries of the log, ascending and without a gap. Behind the first error nothing follows.
-pub struct Entries {
-    engine: Arc<Engine>,
-    next: LogIndex,
-    to: LogIndex,
-    read: VecDeque<Record>,
-}
-
-impl std::fmt::Debug for Entries {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entries").field("next", &self.next).field("to", &self.to).finish()
-    }
-}
-
-impl Entries {
-    pub(crate) fn new(engine: Arc<Engine>, from: LogIndex, to: LogIndex) -> Self {
-        Self { engine, next: from, to, read: VecDeque::new() }
-    }
-
-    /// How many are still to come.
-    #[must_use]
-    pub fn remaining(&self) -> u64 {
-        (self.to.0 + 1).saturating_sub(self.next.0)
-    }
-
-    fn next_record(&mut self) -> Option<Result<Record, ReadError>> {
-        if self.remaining() == 0 {
-            return None;
-        }
-        if self.read.is_empty()
-            && let Err(error) = self.read_chunk()
-        {
-            self.to = LogIndex(0);
-            return Some(Err(error));
-        }
-        let record = self.read.pop_front()?;
-        self.next = record.index.next();
-        Some(Ok(record))
-    }
-
-    fn read_chunk(&mut self) -> Result<(), ReadError> {
-        let (index, end) = (self.next, (self.to.0 + 1).min(self.next.0 + CHUNK_ENTRIES));
-        let unreadable = |cause: String| ReadError::Unreadable { index, cause };
-        let mut records = Vec::new();
-        // raft-engine asserts that a record has the index it was looked up by.
-        catch_unwind(AssertUnwindSafe(|| {
-            self.engine.fetch_entries_to::<Records>(
-                REGION,
-                index.0,
-                end,
-                Some(CHUNK_BYTES),
-                &mut records,
-            )
-        }))
-        .map_err(|_| unreadable("raft-engine panicked".into()))?
-        .map_err(|error| match error {
-            raft_engine::Error::EntryCompacted | raft_engine::Error::EntryNotFound => {
-                ReadError::Absent(index)
-            }
-            other => unreadable(other.to_string()),
-        })?;
-        if records.is_empty() {
-            return Err(ReadError::Absent(index));
-        }
-        self.read = records.into();
-        Ok(())
-    }
-}
-
-impl Iterator for Entries {
-    type Item = Result<LogEntry, ReadError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(self.next_record()?.map(|record| record.entry))
-    }
-}
-
-pub(crate) fn record_at(engine: &Arc<Engine>, index: LogIndex) -> Result<Record, ReadError> {
-    Entries::new(engine.clone(), index, index)
-        .next_record()
-        .unwrap_or(Err(ReadError::Absent(index)))
-}
-
-/// The entry with this zxid among those from `first` to `last`, whose zxids ascend.
-pub(crate) fn find(
-    engine: &Arc<Engine>,
-    first: LogIndex,
-    last: LogIndex,
-    zxid: Zxid,
-) -> Result<Option<LogPosition>, ReadError> {
-    let (mut from, mut to) = (first.0, last.0);
-    while from <= to {
-        let middle = from + (to - from) / 2;
-        let position = record_at(engine, LogIndex(middle))?.position();
-        match position.zxid.cmp(&zxid) {
-            Ordering::Equal => return Ok(Some(position)),
-            Ordering::Less => from = middle + 1,
-            Ordering::Greater => to = middle - 1,
-        }
-    }
-    Ok(None)
-}
 
 /// What the log holds, read and checked from `checkpoint` on.
 pub(crate) fn log_found(
@@ -150,7 +26,7 @@ pub(crate) fn log_found(
     let above = if checkpoint.index.next() < first {
         AboveCheckpoint::Gap
     } else {
-        scan.run(Entries::new(engine.clone(), from, end))
+        scan.run(Cursor::new(engine.clone(), from, end))
     };
     let position = |index| record_at(engine, index).ok().map(|record| record.position());
     LogFound::Entries {
@@ -170,8 +46,8 @@ struct Scan {
 }
 
 impl Scan {
-    fn run(&mut self, mut entries: Entries) -> AboveCheckpoint {
-        while let Some(read) = entries.next_record() {
+    fn run(&mut self, mut records: Cursor) -> AboveCheckpoint {
+        while let Some(read) = records.next_record() {
             let record = match read {
                 Ok(record) => record,
                 Err(error) => return self.broken(error.to_string()),
@@ -181,7 +57,7 @@ impl Scan {
             }
             if record.is_truncation() {
                 // Only ever the last: the next append overwrites it.
-                let behind = entries.remaining();
+                let behind = records.remaining();
                 return if behind == 0 { self.whole() } else { self.broken("a cut inside".into()) };
             }
             self.end = record.position();

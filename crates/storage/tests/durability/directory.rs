@@ -60,7 +60,7 @@ fn a_checkpoint_replaces_the_log_behind_it() {
 #[test]
 fn a_truncated_log_stays_truncated_and_goes_on() {
     let home = Home::with_entries(50);
-    home.open().log.truncate(LogIndex(20)).unwrap();
+    home.open().log.truncate(entry(20).zxid).unwrap();
     let mut opened = home.open();
     assert_eq!(last(&opened.recovery), 20);
     assert_eq!(replayed(&mut opened).len(), 20);

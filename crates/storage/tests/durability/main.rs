@@ -7,3 +7,4 @@ mod damage;
 mod directory;
 mod kill;
 mod model;
+mod reading;

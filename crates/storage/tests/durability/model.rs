@@ -76,7 +76,9 @@ impl Model {
     fn truncate(&mut self, opened: &mut Opened, percent: u64) {
         let cuttable = self.history.len() as u64 - self.checkpoint;
         let to = self.checkpoint + cuttable * percent / 100;
-        opened.log.truncate(LogIndex(to)).unwrap();
+        let before = |index: u64| self.history.get(index as usize - 1).map(|entry| entry.zxid);
+        let zxid = if to == 0 { Zxid::ZERO } else { before(to).unwrap() };
+        opened.log.truncate(zxid).unwrap();
         self.history.truncate(to as usize);
         self.epoch += 1;
     }
@@ -123,6 +125,19 @@ impl Model {
         let kept = opened.log.entries(LogIndex(first), opened.log.last().index);
         let kept: Vec<_> = kept.collect::<Result<_, _>>().unwrap();
         assert_eq!(kept, self.history[first as usize - 1..]);
+        self.check_reader(opened, &kept);
+    }
+
+    fn check_reader(&self, opened: &Opened, kept: &[LogEntry]) {
+        let last = opened.log.last().zxid;
+        assert_eq!(opened.first, kept.first().map_or(last, |entry| entry.prev_zxid));
+        let ends: Vec<_> = kept
+            .chunk_by(|one, other| one.zxid.epoch() == other.zxid.epoch())
+            .filter_map(|epoch| epoch.last().map(|entry| entry.zxid))
+            .collect();
+        assert_eq!(opened.ends, ends);
+        let read = opened.reader.entries(opened.first, last).unwrap();
+        assert_eq!(read.collect::<Result<Vec<_>, _>>().unwrap(), kept);
     }
 }
 
