@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use zooid_ids::{Epoch, ServerId, Zxid};
 
 use crate::message::{ChannelId, Message, Notification};
@@ -96,4 +97,16 @@ pub enum Effect {
     Close(ChannelId),
     /// The answer to a sync.
     Synced(SyncTicket),
+    /// At the leader: a server's clients were heard. To be answered with [`crate::Zab::confirm`].
+    Touched {
+        /// The learner's; none if it was this server.
+        channel: Option<ChannelId>,
+        /// What [`crate::Zab::touch`] was given there.
+        payload: Bytes,
+    },
+    /// No later epoch had started when the leader took this touch of this server.
+    Confirmed {
+        /// What the leader gave to [`crate::Zab::confirm`].
+        payload: Bytes,
+    },
 }

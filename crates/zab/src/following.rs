@@ -30,8 +30,6 @@ pub(crate) struct Following {
     commit: Zxid,
     /// A promise that is on its way to the disk, to be answered when it is there.
     promising: Option<Epoch>,
-    /// Syncs that were answered, and what has to be applied first.
-    syncs: Vec<(Zxid, SyncTicket)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +58,6 @@ impl Following {
             heard: server.now,
             commit: Zxid::ZERO,
             promising: None,
-            syncs: Vec::new(),
         }
     }
 
@@ -134,10 +131,8 @@ impl Following {
                 self.send(Message::Pong { sequence }, out);
                 self.learn_commit(server, commit, out);
             }
-            Message::Synced { ticket, zxid } => {
-                self.syncs.push((zxid, ticket));
-                self.answer_syncs(server, out);
-            }
+            Message::Synced { ticket, zxid } => server.synced(ticket, zxid, out),
+            Message::Confirmed { payload } => out.push(Effect::Confirmed { payload }),
             _ => return Err(Next::Look),
         }
         Ok(())
@@ -235,7 +230,7 @@ impl Following {
 
     fn apply(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
         server.history.commit(self.commit.min(server.history.last()), out);
-        self.answer_syncs(server, out);
+        server.answer_syncs(out);
     }
 
     pub(crate) fn written(&mut self, server: &mut Server, written: Written, out: &mut Vec<Effect>) {
@@ -263,10 +258,8 @@ impl Following {
         self.send(Message::AskSync { ticket }, out);
     }
 
-    fn answer_syncs(&mut self, server: &Server, out: &mut Vec<Effect>) {
-        let committed = server.history.committed();
-        let answered = self.syncs.extract_if(.., |(zxid, _)| *zxid <= committed);
-        out.extend(answered.map(|(_, ticket)| Effect::Synced(ticket)));
+    pub(crate) fn touch(&self, payload: Bytes, out: &mut Vec<Effect>) {
+        self.send(Message::Touch { payload }, out);
     }
 
     fn is(&self, channel: ChannelId) -> bool {

@@ -138,6 +138,17 @@ pub enum Message {
         /// Comes back.
         ticket: SyncTicket,
     },
+    /// Learner: clients of mine were heard at these times of mine; what it says is not known here.
+    /// (PING of the learner)
+    Touch {
+        /// Comes back.
+        payload: Bytes,
+    },
+    /// Leader: no later epoch had started when I took this.
+    Confirmed {
+        /// The learner's.
+        payload: Bytes,
+    },
     /// Leader: it is, once this is applied.
     Synced {
         /// The learner's.

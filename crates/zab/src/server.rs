@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use zooid_ids::{Epoch, Instant, Millis, ServerId};
+use zooid_ids::{Epoch, Instant, Millis, ServerId, Zxid};
 
 use crate::disk::{Disk, Written};
 use crate::history::History;
 use crate::message::{Notification, Standing, Vote};
-use crate::{Config, Effect, Member, Promise, Settings};
+use crate::{Config, Effect, Member, Promise, Settings, SyncTicket};
 
 /// A server without its role.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Server {
     pub(crate) wall: Millis,
     /// The election it took part in last.
     pub(crate) round: u64,
+    /// Syncs that the leader has answered, and what has to be applied first.
+    pub(crate) syncs: Vec<(Zxid, SyncTicket)>,
 }
 
 /// What comes after a role.
@@ -42,6 +44,11 @@ impl Server {
 
     pub(crate) fn is_voter(&self) -> bool {
         self.config.is_voter(self.member.id)
+    }
+
+    /// True if nobody else is needed to decide.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.config.is_quorum(|id| id == self.member.id)
     }
 
     /// Hands a promise to the disk.
@@ -66,6 +73,19 @@ impl Server {
     pub(crate) fn is_disk_stuck(&self) -> bool {
         let limit = Millis(self.settings.sync_limit.0 / 2);
         self.disk.busy_since().is_some_and(|since| self.now.since(since) > limit)
+    }
+
+    /// The leader says that everything is here once `zxid` is applied.
+    pub(crate) fn synced(&mut self, ticket: SyncTicket, zxid: Zxid, out: &mut Vec<Effect>) {
+        self.syncs.push((zxid, ticket));
+        self.answer_syncs(out);
+    }
+
+    /// Answers the syncs that waited for what is applied by now.
+    pub(crate) fn answer_syncs(&mut self, out: &mut Vec<Effect>) {
+        let committed = self.history.committed();
+        let answered = self.syncs.extract_if(.., |(zxid, _)| *zxid <= committed);
+        out.extend(answered.map(|(_, ticket)| Effect::Synced(ticket)));
     }
 
     pub(crate) fn notification(&self, standing: Standing, leader: ServerId) -> Notification {

@@ -55,6 +55,7 @@ impl Zab {
             now,
             wall,
             round: 0,
+            syncs: Vec::new(),
         };
         let mut zab = Self { server, role: Role::Draining, early: Vec::new() };
         zab.look_when_drained(out);
@@ -71,7 +72,7 @@ impl Zab {
         let next = match &mut self.role {
             Role::Draining => None,
             Role::Looking(looking) => looking.tick(&mut self.server, out),
-            Role::Leading(leading) => leading.tick(&self.server, out),
+            Role::Leading(leading) => leading.tick(&mut self.server, out),
             Role::Following(following) => following.tick(&self.server),
         };
         self.go(next, out);
@@ -196,9 +197,36 @@ impl Zab {
     /// a leader nobody answers.
     pub fn sync(&mut self, ticket: SyncTicket, out: &mut Vec<Effect>) {
         match &mut self.role {
-            Role::Leading(leading) => leading.sync(&self.server, ticket, out),
+            Role::Leading(leading) => leading.sync(&mut self.server, None, ticket, out),
             Role::Following(following) => following.sync(ticket, out),
             Role::Draining | Role::Looking(_) => {}
+        }
+    }
+
+    /// Tells the leader that clients of this server were heard, in words that only those who
+    /// understand sessions know: it comes out there as [`Effect::Touched`]. Without a leader that is
+    /// followed it is dropped.
+    pub fn touch(&mut self, payload: Bytes, out: &mut Vec<Effect>) {
+        match &self.role {
+            Role::Leading(_) => out.push(Effect::Touched { channel: None, payload }),
+            Role::Following(following) if following.is_serving() => following.touch(payload, out),
+            Role::Following(_) | Role::Draining | Role::Looking(_) => {}
+        }
+    }
+
+    /// The touch that came out with `channel` was taken: once it is known that no later epoch had
+    /// started before now, `payload` comes out where it was made, as [`Effect::Confirmed`]. That
+    /// takes a round of pings, which begins within some ten milliseconds, or at once if it is
+    /// `urgent`. If the channel has ended or this server does not lead any more, nothing comes.
+    pub fn confirm(
+        &mut self,
+        channel: Option<ChannelId>,
+        payload: Bytes,
+        urgent: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.confirm(&mut self.server, channel, payload, urgent, out);
         }
     }
 
@@ -297,6 +325,7 @@ impl Zab {
             Role::Draining | Role::Looking(_) => {}
         }
         out.push(Effect::Lost);
+        self.server.syncs.clear();
         self.server.append_batch(out);
         self.role = Role::Draining;
         self.look_when_drained(out);

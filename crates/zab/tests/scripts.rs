@@ -4,6 +4,7 @@
 //! - `start last=0x0 committed=0x0 promised=0 [time=0] [rollover=N]`: begin with what recovery found
 //! - `propose wall=N NAME…`: commands, in order
 //! - `sync N`: ask whether everything is here
+//! - `touch NAME`: this server's clients were heard, and the touch is taken
 //! - `flush [wall=N]`: the end of a turn
 //! - `tick at=N`: it is so many milliseconds after the start
 //! - `durable`: the disk finishes the oldest thing it was given
@@ -66,6 +67,11 @@ impl World {
                 }
             }
             "sync" => self.zab().sync(SyncTicket(number("ticket")), &mut out),
+            "touch" => {
+                let payload = Bytes::from(case.input.trim().to_owned());
+                self.zab().touch(payload.clone(), &mut out);
+                self.zab().confirm(None, payload, false, &mut out);
+            }
             "flush" => {
                 self.zab().turn(Instant(0), Millis(number("wall") as i64));
                 self.zab().flush(&mut out);
@@ -107,6 +113,12 @@ impl World {
                 Effect::Deliver(entry) => writeln!(text, "deliver {}", show_entry(entry)).unwrap(),
                 Effect::Lead(epoch) => writeln!(text, "lead epoch {epoch}").unwrap(),
                 Effect::Synced(ticket) => writeln!(text, "synced {}", ticket.0).unwrap(),
+                Effect::Touched { channel: None, payload } => {
+                    writeln!(text, "touched {}", String::from_utf8_lossy(payload)).unwrap();
+                }
+                Effect::Confirmed { payload } => {
+                    writeln!(text, "confirmed {}", String::from_utf8_lossy(payload)).unwrap();
+                }
                 other => panic!("a server alone has nobody to say this to: {other:?}"),
             }
         }

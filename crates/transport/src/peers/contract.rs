@@ -62,12 +62,14 @@ impl Frame for proto::FromLearner {
             Message::Pong { sequence } => P::Pong(proto::Pong { sequence: *sequence }),
             Message::Forward { command } => P::Forward(proto::Forward { command: command.clone() }),
             Message::AskSync { ticket } => P::AskSync(proto::AskSync { ticket: ticket.0 }),
+            Message::Touch { payload } => P::Touch(proto::Touch { payload: payload.clone() }),
             Message::Propose { .. }
             | Message::Sync { .. }
             | Message::Entries { .. }
             | Message::Commit { .. }
             | Message::Ping { .. }
-            | Message::Synced { .. } => return Err(ContractError::Direction),
+            | Message::Synced { .. }
+            | Message::Confirmed { .. } => return Err(ContractError::Direction),
         };
         Ok(Self { message: Some(message) })
     }
@@ -93,6 +95,7 @@ impl Frame for proto::FromLearner {
             P::Pong(pong) => Message::Pong { sequence: pong.sequence },
             P::Forward(forward) => Message::Forward { command: forward.command },
             P::AskSync(ask) => Message::AskSync { ticket: SyncTicket(ask.ticket) },
+            P::Touch(touch) => Message::Touch { payload: touch.payload },
             P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
         })
     }
@@ -128,13 +131,17 @@ impl Frame for proto::FromLeader {
             Message::Synced { ticket, zxid } => {
                 P::Synced(proto::Synced { ticket: ticket.0, zxid: zxid.0 })
             }
+            Message::Confirmed { payload } => {
+                P::Confirmed(proto::Confirmed { payload: payload.clone() })
+            }
             Message::Info { .. }
             | Message::Promised { .. }
             | Message::Installed { .. }
             | Message::Ack { .. }
             | Message::Pong { .. }
             | Message::Forward { .. }
-            | Message::AskSync { .. } => return Err(ContractError::Direction),
+            | Message::AskSync { .. }
+            | Message::Touch { .. } => return Err(ContractError::Direction),
         };
         Ok(Self { message: Some(message) })
     }
@@ -157,6 +164,7 @@ impl Frame for proto::FromLeader {
             P::Synced(synced) => {
                 Message::Synced { ticket: SyncTicket(synced.ticket), zxid: read_zxid(synced.zxid)? }
             }
+            P::Confirmed(confirmed) => Message::Confirmed { payload: confirmed.payload },
             P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
         })
     }

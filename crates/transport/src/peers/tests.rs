@@ -85,6 +85,7 @@ fn from_learners() -> impl Strategy<Value = Message> {
         any::<u64>().prop_map(|sequence| Message::Pong { sequence }),
         bytes().prop_map(|command| Message::Forward { command }),
         any::<u64>().prop_map(|ticket| Message::AskSync { ticket: SyncTicket(ticket) }),
+        bytes().prop_map(|payload| Message::Touch { payload }),
     ]
 }
 
@@ -99,6 +100,7 @@ fn from_leaders() -> impl Strategy<Value = Message> {
         (any::<u64>(), zxid()).prop_map(|(sequence, commit)| Message::Ping { sequence, commit }),
         (any::<u64>(), zxid())
             .prop_map(|(ticket, zxid)| Message::Synced { ticket: SyncTicket(ticket), zxid }),
+        bytes().prop_map(|payload| Message::Confirmed { payload }),
     ]
 }
 

@@ -8,6 +8,7 @@
 //! - `isolate server=1`, `cut from=1 to=2`, `heal`: the network
 //! - `pause server=1`: as SIGSTOP; again to go on
 //! - `propose server=1 [count=3]`: clients of that server write
+//! - `touch server=1 [urgent]`, `sync server=1`: clients of that server are heard, or ask to see all
 //! - `slow-disk ms=500`: every sync takes up to so long
 //! - `checkpoint server=1 [keep=0]`: a checkpoint, and the log before it gone but for a few entries
 //! - `logs`: what each server holds and has applied
@@ -55,6 +56,8 @@ fn run(slot: &mut Option<World>, case: &TestCase) -> String {
         "heal" => world.cut.clear(),
         "pause" => world.server(server).paused ^= true,
         "propose" => (0..number("count", 1)).for_each(|_| world.propose(server)),
+        "touch" => world.touch(server, case.args.contains_key("urgent")),
+        "sync" => world.sync(server),
         "slow-disk" => world.disk_delay = number("ms", 5),
         "checkpoint" => world.checkpoint(server, number("keep", 0) as usize),
         "logs" => return world.servers.iter().map(logs).collect(),

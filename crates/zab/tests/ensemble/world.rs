@@ -61,6 +61,7 @@ pub(crate) struct Server {
     pub(crate) applied: Vec<(Zxid, Bytes)>,
     pub(crate) paused: bool,
     pub(crate) synced: Vec<SyncTicket>,
+    pub(crate) confirmed: Vec<Bytes>,
     /// It waits for a checkpoint; one that comes later than that is thrown away.
     installing: bool,
 }
@@ -101,6 +102,7 @@ pub(crate) struct World {
     pub(crate) trace: Vec<String>,
     next_command: u64,
     next_sync: u64,
+    next_touch: u64,
 }
 
 impl World {
@@ -124,6 +126,7 @@ impl World {
             trace: Vec::new(),
             next_command: 0,
             next_sync: 0,
+            next_touch: 0,
         };
         for id in ids {
             world.boot(id);
@@ -190,6 +193,14 @@ impl World {
         let ticket = SyncTicket(self.next_sync);
         self.judge.syncs.insert(ticket, self.judge.order.len());
         self.with(id, |zab, out| zab.sync(ticket, out));
+    }
+
+    /// Clients of this server were heard.
+    pub(crate) fn touch(&mut self, id: ServerId, urgent: bool) {
+        self.next_touch += 1;
+        let hurry = if urgent { "!" } else { "" };
+        let payload = Bytes::from(format!("t{}{hurry}", self.next_touch));
+        self.with(id, |zab, out| zab.touch(payload, out));
     }
 
     /// A checkpoint of what is applied and durable, and the log before it compacted, but for a few.
@@ -262,6 +273,7 @@ impl World {
         for id in &ids {
             self.propose(*id);
             self.sync(*id);
+            self.touch(*id, false);
         }
         self.run(5_000);
         assert_eq!(self.judge.order.len(), before + ids.len(), "everybody's command is committed");
@@ -270,6 +282,8 @@ impl World {
             assert!(
                 server.synced.last().is_some_and(|t| t.0 + (ids.len() as u64) > self.next_sync)
             );
+            let recent = (0..ids.len() as u64).map(|back| format!("t{}", self.next_touch - back));
+            assert!(server.confirmed.last().is_some_and(|t| recent.into_iter().any(|r| r == *t)));
             assert_eq!(server.applied, all, "server {} has everything", server.id);
         }
     }
@@ -306,6 +320,8 @@ impl World {
                     self.tell(id, "has no leader");
                 }
                 Effect::Synced(ticket) => self.synced(id, ticket),
+                Effect::Touched { channel, payload } => self.touched(id, channel, payload),
+                Effect::Confirmed { payload } => self.confirmed(id, payload),
                 Effect::Notify { to, notification } => {
                     self.post(id, to, Mail::Notification(notification));
                 }
@@ -372,6 +388,18 @@ impl World {
         let server = self.server(id);
         assert!(server.applied.len() >= needed, "sync at {id} answered too early");
         server.synced.push(ticket);
+    }
+
+    fn touched(&mut self, id: ServerId, channel: Option<ChannelId>, payload: Bytes) {
+        self.judge.touched(id, &payload);
+        let urgent = payload.ends_with(b"!");
+        self.with(id, |zab, out| zab.confirm(channel, payload, urgent, out));
+    }
+
+    fn confirmed(&mut self, id: ServerId, payload: Bytes) {
+        assert!(self.judge.touches[&payload], "{payload:?} is confirmed by a deposed leader");
+        self.tell(id, &format!("knows that {} was in time", String::from_utf8_lossy(&payload)));
+        self.server(id).confirmed.push(payload);
     }
 
     fn post(&mut self, from: ServerId, to: ServerId, mail: Mail) {
@@ -497,7 +525,7 @@ impl Server {
         let stored =
             Stored { log: Vec::new(), promise, checkpoint: Zxid::ZERO, applied: Vec::new() };
         let (disk, applied) = (VecDeque::new(), Vec::new());
-        let synced = Vec::new();
+        let (synced, confirmed) = (Vec::new(), Vec::new());
         Self {
             id,
             member,
@@ -507,6 +535,7 @@ impl Server {
             applied,
             paused: false,
             synced,
+            confirmed,
             installing: false,
         }
     }
@@ -535,6 +564,8 @@ pub(crate) struct Judge {
     leaders: BTreeMap<Epoch, ServerId>,
     /// *Sync*: how much was applied anywhere when it was asked.
     pub(crate) syncs: BTreeMap<SyncTicket, usize>,
+    /// *Lease*: whether the leader that took this touch was still the newest one then.
+    touches: BTreeMap<Bytes, bool>,
 }
 
 impl Judge {
@@ -549,6 +580,11 @@ impl Judge {
                 self.order.push(what);
             }
         }
+    }
+
+    fn touched(&mut self, leader: ServerId, payload: &Bytes) {
+        let newest = self.leaders.last_key_value().map(|(_, leader)| *leader);
+        self.touches.insert(payload.clone(), newest == Some(leader));
     }
 
     fn leads(&mut self, id: ServerId, epoch: Epoch) {

@@ -1,0 +1,46 @@
+//! What the leader knows of one learner.
+
+use zooid_ids::{Epoch, Instant, Zxid};
+
+use crate::Member;
+use crate::history::EpochEnds;
+
+/// A learner, at the other end of a channel.
+#[derive(Debug)]
+pub(super) struct Learner {
+    pub(super) member: Member,
+    pub(super) epoch: Epoch,
+    pub(super) stage: Stage,
+    pub(super) heard: Instant,
+    /// The last round it answered.
+    pub(super) ponged: u64,
+}
+
+/// How far a learner is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// It said who it is.
+    Known,
+    /// It said what its log holds; synchronised once the epoch starts.
+    Promised { counts: bool, last: Zxid, ends: EpochEnds },
+    /// It fetches a checkpoint.
+    Installing,
+    /// It is sent every entry; up to here it has them.
+    Synchronised { acked: Zxid },
+}
+
+impl Learner {
+    /// What it has, as far as it is counted.
+    pub(super) fn acked(&self) -> Zxid {
+        match self.stage {
+            Stage::Synchronised { acked } => acked,
+            _ => Zxid::ZERO,
+        }
+    }
+
+    /// True if it is sent every entry: its log is the leader's, and it has promised the epoch, or,
+    /// while another is begun in place, the one before.
+    pub(super) fn is_synchronised(&self) -> bool {
+        matches!(self.stage, Stage::Synchronised { .. })
+    }
+}
