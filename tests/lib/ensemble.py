@@ -53,6 +53,10 @@ class Member(Server):
         lines = (line.partition(": ") for line in self.ask(word, seconds=1).splitlines())
         return {name: value for name, colon, value in lines if colon}
 
+    def digests(self) -> dict[str, str]:
+        """The digests of its tree by the zxids that they stand behind."""
+        return {zxid: digest for zxid, digest in self.fields("hash").items() if digest.lstrip("-").isdigit()}
+
     def wipe(self) -> None:
         """All that it ever wrote, as after the exchange of a disk."""
         assert not self.alive(), "a server that runs is not wiped"
@@ -129,6 +133,18 @@ class Ensemble:
                 return zxids[0]
             assert time.monotonic() < deadline, f"after {seconds} s the members are at {[hex(zxid) for zxid in zxids]}:\n{self.log_tails()}"
             time.sleep(POLL_SECONDS)
+
+    def check_equal(self) -> str:
+        """All members have the same tree, as far as they say: zxid, number of znodes, digests. Somebody must have
+        written, and nobody may be writing."""
+        zxid = self.wait_until_level()
+        counts = {member.znodes for member in self.members}
+        assert len(counts) == 1, f"at {zxid:#x} the members have {counts} znodes"
+        digests = [member.digests() for member in self.members]
+        common = set.intersection(*map(set, digests))
+        unequal = [at for at in common if len({each[at] for each in digests}) > 1]
+        assert not unequal, f"digests differ at {sorted(unequal)}"
+        return f"all at {zxid:#x} with {counts.pop()} znodes, {len(common)} digests compared"
 
     def log_tails(self) -> str:
         return "\n".join(f"--- {member.flavour.name} {member.number}:\n{member.log_tail(15)}" for member in self.members)

@@ -12,6 +12,8 @@ import jute
 from protocol import Op
 from rawclient import OPEN, RawClient, connect_request, create_body
 
+CHILDREN = 1_000
+FILL_WINDOW = 200
 HEADER = struct.Struct(">ii")
 # Of a reply: length of its frame, xid, zxid, error.
 REPLY = struct.Struct(">iiqi")
@@ -109,3 +111,14 @@ def pipelined(loads: list[Load], requests: list[bytes], window: int) -> float:
                 else:
                     key.data.send()
         return time.perf_counter() - begun
+
+
+def fill(address, znodes: int, data: bytes) -> float:
+    """So many znodes, `CHILDREN` under each parent; the seconds it took."""
+    load, took = Load(address), 0.0
+    for parent in range(0, znodes, CHILDREN):
+        children = range(parent, min(parent + CHILDREN, znodes))
+        requests = [create(f"/p{parent}", b"")] + [create(f"/p{parent}/n{number}", data) for number in children]
+        took += pipelined([load], requests, FILL_WINDOW)
+    load.close()
+    return took
