@@ -18,7 +18,10 @@ const RESEND_MAX: Millis = Millis(2000);
 /// A server that looks for a leader.
 #[derive(Debug)]
 pub(crate) struct Looking {
-    /// None for a server without a vote: it waits to hear of a leader.
+    /// What it proposes of its own: itself, or whom it handed over to. None for a server without a
+    /// vote: it waits to hear of a leader.
+    own: Option<Vote>,
+    /// The best that it heard of.
     vote: Option<Vote>,
     /// The votes of this round.
     votes: BTreeMap<ServerId, Vote>,
@@ -33,9 +36,11 @@ pub(crate) struct Looking {
 impl Looking {
     pub(crate) fn begin(server: &mut Server, out: &mut Vec<Effect>) -> (Self, Option<Next>) {
         server.round += 1;
-        let own = Vote { zxid: server.history.durable(), leader: server.member.id };
+        let leader = server.yields_to.take().unwrap_or(server.member.id);
+        let own = server.is_voter().then_some(Vote { zxid: server.history.durable(), leader });
         let mut looking = Self {
-            vote: server.is_voter().then_some(own),
+            own,
+            vote: own,
             votes: BTreeMap::new(),
             settled: BTreeMap::new(),
             decide_at: None,
@@ -78,9 +83,10 @@ impl Looking {
     /// Takes a vote of another server that looks: newer rounds and better votes win.
     fn compare(&mut self, server: &mut Server, said: &Notification, out: &mut Vec<Effect>) {
         self.settled.remove(&said.from.id);
-        let (Some(vote), true) = (self.vote, server.config.is_voter(said.vote.leader)) else {
+        let (Some(own), Some(vote)) = (self.own, self.vote) else { return };
+        if !server.config.is_voter(said.vote.leader) {
             return;
-        };
+        }
         if said.round < server.round {
             // It has not heard of this round.
             return self.tell(server, said.from.id, out);
@@ -90,7 +96,7 @@ impl Looking {
         if newer {
             server.round = said.round;
             self.votes.clear();
-            mine = Vote { zxid: server.history.durable(), leader: server.member.id };
+            mine = own;
         }
         self.vote = Some(mine.max(said.vote));
         self.votes.insert(said.from.id, said.vote);

@@ -23,6 +23,8 @@ pub(crate) struct Server {
     pub(crate) wall: Millis,
     /// The election it took part in last.
     pub(crate) round: u64,
+    /// In the next election it proposes not itself but this one, to whom it handed over.
+    pub(crate) yields_to: Option<ServerId>,
     /// Syncs that the leader has answered, and what has to be applied first.
     pub(crate) syncs: Vec<(Zxid, SyncTicket)>,
 }

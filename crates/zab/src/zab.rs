@@ -55,6 +55,7 @@ impl Zab {
             now,
             wall,
             round: 0,
+            yields_to: None,
             syncs: Vec::new(),
         };
         let mut zab = Self { server, role: Role::Draining, early: Vec::new() };
@@ -227,6 +228,16 @@ impl Zab {
     ) {
         if let Role::Leading(leading) = &mut self.role {
             leading.confirm(&mut self.server, channel, payload, urgent, out);
+        }
+    }
+
+    /// If this server leads, somebody else shall: it holds what is proposed from here on, and
+    /// leaves as soon as another voter has everything. What it holds then is lost with
+    /// [`Effect::Lost`]. If nobody can take over within `syncLimit` it leads on, and whatever it
+    /// holds gets its place. Saying it again changes nothing, nor does it for a lone voter.
+    pub fn hand_over(&mut self) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.hand_over(&self.server);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{Body, Effect, Entry};
 
 impl Leading {
     pub(crate) fn propose(&mut self, server: &mut Server, command: Bytes) {
-        if self.is_broadcasting() && self.held.is_empty() && !self.is_full(server) {
+        if self.held.is_empty() && self.takes_proposals(server) {
             place(server, self.epoch, Body::Command(command));
         } else {
             self.held.push_back(command);
@@ -22,10 +22,9 @@ impl Leading {
     }
 
     pub(crate) fn flush(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
-        if self.is_broadcasting() {
-            self.release(server);
-            self.roll_over(server, out);
-        }
+        self.release(server);
+        self.prepare_hand_over(server, out);
+        self.roll_over(server, out);
         self.next_round(server, out);
         let entries = server.append_batch(out);
         let commit = server.history.committed();
@@ -78,7 +77,7 @@ impl Leading {
 
     /// Gives held commands their place, in the order they came.
     fn release(&mut self, server: &mut Server) {
-        while !self.is_full(server) {
+        while self.takes_proposals(server) {
             let Some(command) = self.held.pop_front() else { break };
             place(server, self.epoch, Body::Command(command));
         }
@@ -86,10 +85,14 @@ impl Leading {
 
     /// Starts another epoch in place once nothing of this one is under way.
     fn roll_over(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
-        let due = self.is_full(server);
+        let due = self.is_broadcasting() && self.handing.is_none() && self.is_full(server);
         if due && server.history.uncommitted() == 0 && server.disk.is_idle() {
             self.open_epoch(server, out);
         }
+    }
+
+    fn takes_proposals(&self, server: &Server) -> bool {
+        self.is_broadcasting() && self.handing.is_none() && !self.is_full(server)
     }
 
     fn is_full(&self, server: &Server) -> bool {

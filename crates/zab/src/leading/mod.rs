@@ -11,7 +11,8 @@
 //! is an entry like others (ZAB's NEWLEADER): the learner that acknowledges it has all before it.
 //!
 //! This file has the state and the inputs; then `discovery`, `synchronisation` and `broadcast` in
-//! the order in which a learner meets them, and `rounds`: what only a leader may answer.
+//! the order in which a learner meets them, `rounds`: what only a leader may answer, and `handing`:
+//! how it ends if all goes well.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -28,10 +29,12 @@ mod discovery;
 mod synchronisation;
 
 mod broadcast;
+mod handing;
 mod rounds;
 
 mod learner;
 
+use handing::Handing;
 use learner::{Learner, Stage};
 use rounds::{Question, Rounds};
 
@@ -53,6 +56,8 @@ pub(crate) struct Leading {
     own_promise: bool,
     /// A learner has promised a later epoch to somebody: a later one still is started.
     outbid: Option<Epoch>,
+    /// It was asked to let somebody else lead.
+    handing: Option<Handing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +80,7 @@ impl Leading {
             told_commit: server.history.committed(),
             own_promise: false,
             outbid: None,
+            handing: None,
         };
         leading.gather(server, out);
         leading
@@ -114,7 +120,10 @@ impl Leading {
             }
             Message::Installed { zxid } => self.installed(server, channel, zxid, out),
             Message::Ack { zxid } => self.acked(server, channel, zxid, out),
-            Message::Pong { sequence } => self.ponged(server, channel, sequence, out),
+            Message::Pong { sequence } => {
+                self.ponged(server, channel, sequence, out);
+                return self.hand_over_to_best(server);
+            }
             Message::Forward { command } => self.propose(server, command),
             Message::AskSync { ticket } => self.sync(server, Some(channel), ticket, out),
             Message::Touch { payload } => {
@@ -156,6 +165,7 @@ impl Leading {
             self.learners.iter().filter(|(_, l)| !heard(l)).map(|(channel, _)| *channel).collect();
         silent.into_iter().for_each(|channel| self.drop_learner(channel, out));
         self.keep_in_touch(server, out);
+        self.give_up_handing_over(server);
         // Nobody else could do better: whoever is alone waits for its disk.
         if server.config.is_sole_voter(server.member.id) {
             return None;
@@ -163,7 +173,8 @@ impl Leading {
         let has_quorum = server.config.is_quorum(|id| self.has(server, id));
         let late = !self.is_broadcasting() && server.now > self.give_up;
         let alone = self.is_broadcasting() && !has_quorum;
-        (late || alone || server.is_disk_stuck()).then_some(Next::Look)
+        let leaves = late || alone || server.is_disk_stuck();
+        leaves.then_some(Next::Look).or_else(|| self.hand_over_to_any(server))
     }
 
     pub(crate) fn sync(

@@ -141,11 +141,13 @@ impl Leading {
         }
     }
 
-    fn ping(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
+    /// Begins a round; gives its number.
+    pub(super) fn ping(&mut self, server: &mut Server, out: &mut Vec<Effect>) -> u64 {
         self.rounds.begin(server.now);
         let ping = self.round(server);
         self.learners.keys().for_each(|channel| send(*channel, ping.clone(), out));
         self.answer(server, out);
+        self.rounds.newest
     }
 
     fn round(&self, server: &Server) -> Message {

@@ -78,6 +78,7 @@ fn torment(world: &mut World, dice: &mut Dice) {
             11 => world.disk_delay = [5, 50, 2000][dice.below(3) as usize],
             12 => world.sync(one),
             13 => world.touch(one, dice.once_in(2)),
+            14 => world.hand_over(one),
             _ => (0..dice.below(5)).for_each(|_| world.propose(one)),
         }
         for _ in 0..dice.below(3) {

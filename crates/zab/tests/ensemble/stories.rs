@@ -9,7 +9,8 @@
 //! - `pause server=1`: as SIGSTOP; again to go on
 //! - `propose server=1 [count=3]`: clients of that server write
 //! - `touch server=1 [urgent]`, `sync server=1`: clients of that server are heard, or ask to see all
-//! - `slow-disk ms=500`: every sync takes up to so long
+//! - `hand-over server=1`: it shall let somebody else lead
+//! - `slow-disk ms=500 [server=1]`: every sync takes up to so long, everywhere or there
 //! - `checkpoint server=1 [keep=0]`: a checkpoint, and the log before it gone but for a few entries
 //! - `logs`: what each server holds and has applied
 
@@ -58,6 +59,8 @@ fn run(slot: &mut Option<World>, case: &TestCase) -> String {
         "propose" => (0..number("count", 1)).for_each(|_| world.propose(server)),
         "touch" => world.touch(server, case.args.contains_key("urgent")),
         "sync" => world.sync(server),
+        "hand-over" => world.hand_over(server),
+        "slow-disk" if server.0 > 0 => world.server(server).disk_delay = Some(number("ms", 5)),
         "slow-disk" => world.disk_delay = number("ms", 5),
         "checkpoint" => world.checkpoint(server, number("keep", 0) as usize),
         "logs" => return world.servers.iter().map(logs).collect(),

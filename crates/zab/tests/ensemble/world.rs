@@ -60,6 +60,8 @@ pub(crate) struct Server {
     /// What was applied since the checkpoint at its start, with the checkpoint's.
     pub(crate) applied: Vec<(Zxid, Bytes)>,
     pub(crate) paused: bool,
+    /// Its disk is slower than those of the others.
+    pub(crate) disk_delay: Option<u64>,
     pub(crate) synced: Vec<SyncTicket>,
     pub(crate) confirmed: Vec<Bytes>,
     /// It waits for a checkpoint; one that comes later than that is thrown away.
@@ -201,6 +203,10 @@ impl World {
         let hurry = if urgent { "!" } else { "" };
         let payload = Bytes::from(format!("t{}{hurry}", self.next_touch));
         self.with(id, |zab, out| zab.touch(payload, out));
+    }
+
+    pub(crate) fn hand_over(&mut self, id: ServerId) {
+        self.with(id, |zab, _| zab.hand_over());
     }
 
     /// A checkpoint of what is applied and durable, and the log before it compacted, but for a few.
@@ -345,7 +351,8 @@ impl World {
     }
 
     fn give(&mut self, id: ServerId, ticket: Ticket, job: Job) {
-        let at = self.now + 1 + self.dice.below(self.disk_delay.max(1));
+        let delay = self.server(id).disk_delay.unwrap_or(self.disk_delay);
+        let at = self.now + 1 + self.dice.below(delay.max(1));
         let server = self.server(id);
         let at = server.disk.back().map_or(at, |(before, _, _)| at.max(*before));
         server.disk.push_back((at, ticket, job));
@@ -534,6 +541,7 @@ impl Server {
             disk,
             applied,
             paused: false,
+            disk_delay: None,
             synced,
             confirmed,
             installing: false,
