@@ -3,7 +3,7 @@
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let contracts = ["entry.proto", "checkpoint.proto"];
+    let contracts = ["entry.proto", "checkpoint.proto", "touches.proto"];
     for contract in contracts {
         println!("cargo::rerun-if-changed=../../proto/{contract}");
     }

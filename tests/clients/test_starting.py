@@ -92,7 +92,7 @@ class TestRefuses:
             (["clientPort=2181"], "dataDir is not set"),
             (["dataDir=data", "clientPort=65536"], "zoo.cfg:2: clientPort=65536 is not possible"),
             (["dataDir=data", "clientPort=2181", "tickTime=soon"], "zoo.cfg:3: tickTime=soon is not possible"),
-            (["dataDir=data", "clientPort=2181", "server.1=a:1:2", "server.2=b:1:2"], "an ensemble of several servers"),
+            (["dataDir=data", "clientPort=2181", "server.1=a:1:2", "server.2=b:1:2"], "myid is missing"),
         ],
     )
     def test_a_configuration_that_cannot_be_meant(self, try_to_start, lines, what):

@@ -13,8 +13,10 @@ use crate::{Node, ToClient};
 
 impl Node {
     pub(crate) fn take_request(&mut self, id: ConnectionId, xid: Xid, request: Request) {
-        let Some(connection) = self.connections.get(&id).filter(|c| !c.closing) else { return };
-        self.expiry.touch(connection.session, self.clock.now);
+        if self.connections.get(&id).is_none_or(|connection| connection.closing) {
+            return;
+        }
+        self.hear(id);
         match request {
             // Answered at once, whatever waits: a stalled write must not look like a dead server.
             Request::Ping => self.reply(id, Xid::PING, self.tree.zxid(), Ok(Reply::Empty)),
@@ -31,9 +33,9 @@ impl Node {
             self.counters.refused_over_limit += 1;
             return self.take_local(id, Waiting::Refused(xid, refusal));
         }
-        let owner = self.owner(id);
+        let (owner, heard) = (self.owner(id), self.clock.now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let sequence = connection.queue.command(Commanded { xid });
+        let sequence = connection.queue.command(Commanded { xid, heard });
         let write = Write {
             turn: Turn { session: connection.session, owner, sequence },
             identities: connection.identities.clone(),
@@ -44,19 +46,28 @@ impl Node {
     }
 
     fn take_close(&mut self, id: ConnectionId, xid: Xid) {
-        let owner = self.owner(id);
+        let (owner, heard) = (self.owner(id), self.clock.now);
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let sequence = connection.queue.command(Commanded { xid });
+        let sequence = connection.queue.command(Commanded { xid, heard });
         let session = connection.session;
         self.propose(&Command::CloseSession { session, by: Origin::Client { owner, sequence } });
     }
 
     fn take_sync(&mut self, id: ConnectionId, xid: Xid, path: String) {
+        let ticket = self.next_sync();
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.queue.sync(ticket.0, Waiting::Request(xid, Request::Sync { path }));
+        self.ask_sync(ticket, id);
+    }
+
+    pub(crate) fn next_sync(&mut self) -> SyncTicket {
         self.last_sync = SyncTicket(self.last_sync.0 + 1);
-        connection.queue.sync(self.last_sync.0, Waiting::Request(xid, Request::Sync { path }));
-        self.syncs.insert(self.last_sync, id);
-        let ticket = self.last_sync;
+        self.last_sync
+    }
+
+    /// Asks for the moment at which everything is here that any server has committed until now.
+    pub(crate) fn ask_sync(&mut self, ticket: SyncTicket, id: ConnectionId) {
+        self.syncs.insert(ticket, id);
         self.agree(|zab, out| zab.sync(ticket, out));
     }
 

@@ -2,9 +2,11 @@
 
 use alloc::vec::Vec;
 
-use zooid_ids::{ConnectionId, Millis, SessionId, Xid, Zxid};
+use zooid_ids::{ConnectionId, Instant, Millis, SessionId, Xid, Zxid};
 use zooid_model::{ConnectRequest, ErrorCode, Identity, Reply, Request};
 use zooid_session::Queue;
+
+use crate::lease::Lease;
 
 /// A connection whose connect request arrived.
 #[derive(Debug)]
@@ -16,8 +18,12 @@ pub(crate) struct Connection {
     pub(crate) handshake: Option<ConnectRequest>,
     /// Who the client is: its address, and what it has proved.
     pub(crate) identities: Vec<Identity>,
+    /// Its session is not known here, which may be since this server is behind.
+    pub(crate) in_doubt: bool,
     /// Its requests that are not answered, in order.
     pub(crate) queue: Queue<Commanded, Waiting>,
+    /// Until when it may be told anything.
+    pub(crate) lease: Lease,
     /// It was told to close, and is told nothing more.
     pub(crate) closing: bool,
 }
@@ -26,6 +32,8 @@ pub(crate) struct Connection {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Commanded {
     pub(crate) xid: Xid,
+    /// When it was heard.
+    pub(crate) heard: Instant,
 }
 
 /// What stands in a client's order, for its turn.
@@ -45,13 +53,16 @@ impl Connection {
         timeout: Millis,
         address: &str,
         request: &ConnectRequest,
+        now: Instant,
     ) -> Self {
         Self {
             session,
             timeout,
             handshake: Some(request.clone()),
             identities: alloc::vec![Identity::new("ip", address)],
+            in_doubt: false,
             queue: Queue::new(),
+            lease: Lease::new(now),
             closing: false,
         }
     }

@@ -23,6 +23,8 @@ impl Node {
             match next {
                 Agreed::Deliver(entry) => self.deliver(entry),
                 Agreed::Synced(ticket) => self.synced(ticket),
+                Agreed::Touched { channel, payload } => self.take_touches(channel, payload),
+                Agreed::Confirmed { payload } => self.confirm_touches(payload),
                 other => {
                     self.follow_role(&other);
                     self.effects.push(Effect::Agree(other));
@@ -90,9 +92,9 @@ impl Node {
     /// Tells everybody who watches, and may read what they watch, before anybody is answered.
     fn fire(&mut self, zxid: Zxid, changes: &[Change]) {
         for change in changes {
-            let (connections, effects) = (&self.connections, &mut self.effects);
+            let connections = &self.connections;
             let mut encoded: Option<Bytes> = None;
-            let mut sent = 0;
+            let mut told = Vec::new();
             self.watches.fire(change, &mut |id, kind| {
                 let identities = connections.get(&id).map_or(&[][..], |c| &c.identities);
                 if !acl::allows(&change.acl, identities, Perms::READ) {
@@ -102,10 +104,10 @@ impl Node {
                     let path = change.path.clone();
                     encode_event(&WatchEvent { kind, path, zxid: Some(zxid) })
                 });
-                sent += 1;
-                effects.push(Effect::Tell(id, ToClient::Event(event.clone())));
+                told.push((id, event.clone()));
             });
-            self.counters.events_sent += sent;
+            self.counters.events_sent += told.len() as u64;
+            told.into_iter().for_each(|(id, event)| self.tell(id, ToClient::Event(event)));
         }
     }
 
@@ -174,12 +176,17 @@ impl Node {
         result: Result<Reply, ErrorCode>,
     ) {
         let Some(connection) = self.connections.get_mut(&id).filter(|c| !c.closing) else { return };
-        let answer = |Commanded { xid }| Waiting::Answer { xid, zxid, result };
-        connection.queue.resolve(sequence, answer);
+        let mut confirmed = self.clock.now;
+        connection.queue.resolve(sequence, |Commanded { xid, heard }| {
+            confirmed = heard;
+            Waiting::Answer { xid, zxid, result }
+        });
+        self.confirm(id, confirmed);
         self.answer_waiting(id);
     }
 
-    /// Answers the oldest command of a connection, nothing behind it, and ends the connection.
+    /// Answers the oldest command of a connection, nothing behind it, and ends the connection: its
+    /// session is not its own any more, so that no other server has to agree.
     fn finish_last(
         &mut self,
         id: ConnectionId,
@@ -188,18 +195,21 @@ impl Node {
         result: Result<Reply, ErrorCode>,
     ) {
         let Some(connection) = self.connections.get_mut(&id).filter(|c| !c.closing) else { return };
-        let answer = |Commanded { xid }| Waiting::Answer { xid, zxid, result };
+        let answer = |Commanded { xid, .. }| Waiting::Answer { xid, zxid, result };
         connection.queue.resolve_last(sequence, answer);
+        self.exempt(id);
         self.answer_waiting(id);
         self.close(id);
     }
 
     fn synced(&mut self, ticket: SyncTicket) {
         let Some(id) = self.syncs.remove(&ticket) else { return };
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.queue.confirm(ticket.0);
-            self.answer_waiting(id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.in_doubt {
+            return self.resolve_doubt(id);
         }
+        connection.queue.confirm(ticket.0);
+        self.answer_waiting(id);
     }
 
     fn answer_waiting(&mut self, id: ConnectionId) {

@@ -15,30 +15,58 @@ impl Node {
         address: &str,
         request: &ConnectRequest,
     ) {
+        let now = self.clock.now;
+        self.connect(id, Connection::new(SessionId::NONE, Millis(0), address, request, now));
+        // As ZooKeeper, which has no answer for that either.
+        if !self.is_serving() {
+            return self.close(id);
+        }
         match self.decide(request) {
             Decision::Create { timeout } => {
-                let session = self.session_ids.draw();
-                self.connect(id, Connection::new(session, timeout, address, request));
-                let owner = self.owner(id);
+                let (session, owner) = (self.session_ids.draw(), self.owner(id));
+                self.begin(id, session, timeout);
                 self.propose(&Command::CreateSession { session, owner, timeout });
             }
-            Decision::Attach { timeout } => {
-                let (session, owner) = (request.session, self.owner(id));
-                let seen = self.tree.session(session).map(|known| known.owner);
-                let seen = seen.expect("only a session that is known is attached");
-                self.connect(id, Connection::new(session, timeout, address, request));
-                self.expiry.touch(session, self.clock.now);
-                self.propose(&Command::Attach { session, owner, seen, timeout });
-            }
-            Decision::Expired => {
-                self.connect(id, Connection::new(SessionId::NONE, Millis(0), address, request));
-                self.refuse_session(id);
-            }
+            Decision::Attach { timeout } => self.attach(id, request.session, timeout),
+            Decision::Expired => self.doubt(id),
             Decision::ClientAhead { .. } => {
                 self.counters.clients_ahead += 1;
-                self.connect(id, Connection::new(SessionId::NONE, Millis(0), address, request));
                 self.close(id);
             }
+        }
+    }
+
+    /// Takes up a session that is known here.
+    fn attach(&mut self, id: ConnectionId, session: SessionId, timeout: Millis) {
+        let owner = self.owner(id);
+        let seen = self.tree.session(session).map(|known| known.owner);
+        let seen = seen.expect("only a session that is known is attached");
+        self.begin(id, session, timeout);
+        self.propose(&Command::Attach { session, owner, seen, timeout });
+    }
+
+    fn begin(&mut self, id: ConnectionId, session: SessionId, timeout: Millis) {
+        let connection = self.connections.get_mut(&id).expect("it was just opened");
+        (connection.session, connection.timeout) = (session, timeout);
+    }
+
+    /// A session that is not known here may have begun at another server, or this one may be no
+    /// part of the ensemble any more: it is looked for again once everything is here that was
+    /// committed when the client came.
+    fn doubt(&mut self, id: ConnectionId) {
+        let connection = self.connections.get_mut(&id).expect("it was just opened");
+        connection.in_doubt = true;
+        let ticket = self.next_sync();
+        self.ask_sync(ticket, id);
+    }
+
+    pub(crate) fn resolve_doubt(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.in_doubt = false;
+        let Some(request) = connection.handshake.clone() else { return };
+        match self.decide(&request) {
+            Decision::Attach { timeout } => self.attach(id, request.session, timeout),
+            _ => self.refuse_session(id),
         }
     }
 
@@ -65,6 +93,7 @@ impl Node {
         let (session, timeout) = (connection.session, connection.timeout);
         let Some(request) = connection.handshake.take() else { return };
         let password = passwords.of(session, PasswordScheme::Keyed);
+        self.confirm_opening(id);
         self.tell(id, ToClient::Connected(accepted(&request, session, timeout, password)));
     }
 
@@ -72,6 +101,7 @@ impl Node {
     pub(crate) fn refuse_session(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if let Some(request) = connection.handshake.take() {
+            self.exempt(id);
             self.tell(id, ToClient::Connected(expired(&request)));
         }
         self.close(id);

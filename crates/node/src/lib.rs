@@ -20,6 +20,7 @@ mod handshake;
 
 mod deliver;
 
+mod lease;
 mod role;
 
 mod answer;

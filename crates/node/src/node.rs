@@ -1,6 +1,6 @@
 //! The node's inputs, one function each, and the state they act on.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -10,7 +10,7 @@ use zooid_session::{Expiry, SessionIds};
 use zooid_tree::{HandOver, Record, Tree};
 use zooid_watch::Watches;
 use zooid_zab::message::{ChannelId, Message, Notification};
-use zooid_zab::{Entry, Member, Recovered, SyncTicket, Ticket, Zab};
+use zooid_zab::{Entry, LearnerView, Member, Recovered, SyncTicket, Ticket, Zab};
 
 use crate::connection::Connection;
 use crate::contract::entry::write_command;
@@ -62,6 +62,10 @@ pub struct Node {
     /// Who asked for a sync.
     pub(crate) syncs: BTreeMap<SyncTicket, ConnectionId>,
     pub(crate) last_sync: SyncTicket,
+    /// Connections of which the leader is to hear, by the time for it.
+    pub(crate) touching: BTreeSet<(Instant, ConnectionId)>,
+    /// Connections for which something waits until it is known that their session lives.
+    pub(crate) holding: BTreeSet<ConnectionId>,
     pub(crate) next_collect: Instant,
     /// Entries applied since the last checkpoint was begun.
     pub(crate) since_checkpoint: u64,
@@ -95,6 +99,8 @@ impl Node {
             expiry: Expiry::new(settings.tick),
             syncs: BTreeMap::new(),
             last_sync: SyncTicket::default(),
+            touching: BTreeSet::new(),
+            holding: BTreeSet::new(),
             next_collect: clock.now + settings.collect_interval,
             since_checkpoint: 0,
             counters: Counters::default(),
@@ -129,7 +135,9 @@ impl Node {
 
     /// A connection has ended; its session has not.
     pub fn gone(&mut self, connection: ConnectionId) {
-        self.connections.remove(&connection);
+        if let Some(gone) = self.connections.remove(&connection) {
+            self.forget_touch(connection, &gone.lease);
+        }
         self.watches.drop_connection(connection);
         self.syncs.retain(|_, asker| *asker != connection);
     }
@@ -177,12 +185,16 @@ impl Node {
     /// Time has passed: sessions may have expired, nodes may have to be collected.
     pub fn tick(&mut self) {
         self.agree(Zab::tick);
+        self.give_up_on_leader();
+        // What was heard here must not be overlooked only since it was not due to be passed on.
+        self.relay_touches();
         self.expire_sessions();
         self.collect_nodes();
     }
 
     /// Ends a turn: what was proposed in it goes to the disk. Gives everything that is to be done.
     pub fn flush(&mut self) -> Vec<Effect> {
+        self.relay_touches();
         self.agree(Zab::flush);
         core::mem::take(&mut self.effects)
     }
@@ -241,6 +253,18 @@ impl Node {
         self.counters
     }
 
+    /// Of a leader: who learns from it.
+    #[must_use]
+    pub fn learners(&self) -> Vec<LearnerView> {
+        self.zab.learners()
+    }
+
+    /// How many clients wait until everything is here that was committed when they asked.
+    #[must_use]
+    pub fn pending_syncs(&self) -> usize {
+        self.syncs.len()
+    }
+
     /// Entries that are proposed and not committed.
     #[must_use]
     pub fn outstanding(&self) -> usize {
@@ -293,16 +317,13 @@ impl Node {
         self.act(agreed);
     }
 
-    pub(crate) fn tell(&mut self, connection: ConnectionId, what: ToClient) {
-        self.effects.push(Effect::Tell(connection, what));
-    }
-
     /// Ends a connection: it is told nothing more and hears of no change.
     pub(crate) fn close(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if !core::mem::replace(&mut connection.closing, true) {
+            connection.lease.drop_held();
             self.watches.drop_connection(id);
-            self.tell(id, ToClient::Close);
+            self.effects.push(Effect::Tell(id, ToClient::Close));
         }
     }
 }

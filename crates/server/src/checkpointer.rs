@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use zooid_ids::Zxid;
 use zooid_node::contract::checkpoint::write_record;
-use zooid_storage::{Checkpoints, Fatal, LogPosition, MergeError, RunKind};
+use zooid_storage::{Checkpoints, Fatal, LogPosition, LogReader, MergeError, RunKind};
 use zooid_transport::Mailbox;
 use zooid_tree::{HandOver, Record};
 
@@ -16,6 +18,9 @@ use crate::{Event, clock, guard};
 
 /// Records that the loop gives at a time: about half a millisecond of its time.
 const RECORDS: usize = 1000;
+
+/// How often it is looked whether the log is durable so far.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs that are merged into one; as many as can be read side by side without notice at a start.
 const RUNS: usize = 8;
@@ -30,7 +35,7 @@ pub(crate) struct Checkpointer {
 /// Both end with the loop, so that the thread waits for neither any more.
 #[derive(Debug)]
 struct Ways {
-    orders: Sender<(HandOver, LogPosition)>,
+    orders: Sender<(HandOver, Zxid)>,
     /// The answers to [`Event::Harvest`].
     records: Sender<Vec<Record>>,
 }
@@ -38,17 +43,21 @@ struct Ways {
 impl Checkpointer {
     /// Starts the thread.
     #[must_use]
-    pub(crate) fn start(checkpoints: Checkpoints, mailbox: Arc<Mailbox<Event>>) -> Self {
+    pub(crate) fn start(
+        checkpoints: Checkpoints,
+        log: LogReader,
+        mailbox: Arc<Mailbox<Event>>,
+    ) -> Self {
         let (orders, waiting) = channel();
         let (records, harvested) = channel();
-        let mut writer = Writer { checkpoints, mailbox, harvested };
+        let mut writer = Writer { checkpoints, log, mailbox, harvested };
         let thread = guard::spawn("checkpoint", move || writer.work(&waiting));
         Self { ways: Some(Ways { orders, records }), thread: Some(thread) }
     }
 
-    /// Writes the checkpoint that the tree handed over; `position` is where that was in the log.
-    pub(crate) fn write(&self, hand_over: HandOver, position: LogPosition) {
-        let sent = self.ways().orders.send((hand_over, position));
+    /// Writes the checkpoint that the tree handed over when this was the last entry applied.
+    pub(crate) fn write(&self, hand_over: HandOver, zxid: Zxid) {
+        let sent = self.ways().orders.send((hand_over, zxid));
         assert!(sent.is_ok(), "the thread lives as long");
     }
 
@@ -74,6 +83,7 @@ impl Drop for Checkpointer {
 
 struct Writer {
     checkpoints: Checkpoints,
+    log: LogReader,
     mailbox: Arc<Mailbox<Event>>,
     harvested: Receiver<Vec<Record>>,
 }
@@ -81,9 +91,10 @@ struct Writer {
 type Pair = (Vec<u8>, Option<Vec<u8>>);
 
 impl Writer {
-    fn work(&mut self, waiting: &Receiver<(HandOver, LogPosition)>) {
-        while let Ok((hand_over, position)) = waiting.recv() {
+    fn work(&mut self, waiting: &Receiver<(HandOver, Zxid)>) {
+        while let Ok((hand_over, zxid)) = waiting.recv() {
             let Some(pairs) = self.harvest() else { return };
+            let Some(position) = self.position(zxid) else { return };
             match self.write(pairs, hand_over, position) {
                 Ok(()) => self.mailbox.put(Event::CheckpointEnded(Some(position))),
                 Err(error) => {
@@ -92,6 +103,22 @@ impl Writer {
                 }
             }
             self.merge();
+        }
+    }
+
+    /// Where the entry stands in the log once it is durable there: what is applied may have been
+    /// committed by others before. `None` where the loop has ended.
+    fn position(&self, zxid: Zxid) -> Option<LogPosition> {
+        while self.log.durable().zxid < zxid {
+            // The loop gives an empty harvest for as long as it lives.
+            self.mailbox.put(Event::Harvest(0));
+            self.harvested.recv().ok()?;
+            std::thread::sleep(PAUSE);
+        }
+        match self.log.position(zxid) {
+            Ok(Some(position)) => Some(position),
+            Ok(None) => guard::die("checkpoint", &format!("the log does not hold {zxid}")),
+            Err(error) => guard::die("checkpoint", &error.to_string()),
         }
     }
 

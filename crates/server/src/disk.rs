@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use zooid_ids::Zxid;
 use zooid_node::contract::entry::write_body;
 use zooid_storage::{Fatal, LogEntry, LogPosition, LogWriter};
 use zooid_transport::Mailbox;
@@ -24,6 +25,8 @@ pub(crate) enum Job {
     Promise(Ticket, Promise),
     /// Append entries.
     Append(Ticket, Vec<Entry>),
+    /// Cut off everything behind this entry.
+    Truncate(Ticket, Zxid),
     /// The checkpoint at this position is durable: what it holds may leave the log.
     Compact(LogPosition),
 }
@@ -89,9 +92,15 @@ impl Writer {
                         self.append(&mut batch)?;
                         self.promise(ticket, promise)?;
                     }
+                    Job::Truncate(ticket, to) => {
+                        self.append(&mut batch)?;
+                        self.log.truncate(to)?;
+                        self.mailbox.put(Event::Durable(ticket, None));
+                    }
                     Job::Compact(position) => {
                         self.append(&mut batch)?;
-                        self.log.compact(position)?;
+                        let first = self.log.compact(position)?;
+                        self.mailbox.put(Event::Compacted(first));
                     }
                 }
                 next = waiting.try_recv().ok();

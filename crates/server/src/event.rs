@@ -1,7 +1,9 @@
 //! What the loop is told, through its one mailbox.
 
+use zooid_ids::Zxid;
 use zooid_storage::{Appended, LogPosition};
 use zooid_transport::FromClient;
+use zooid_transport::peers::FromPeer;
 use zooid_zab::Ticket;
 
 use crate::turn::Loop;
@@ -10,8 +12,12 @@ use crate::turn::Loop;
 pub(crate) enum Event {
     /// A client did something.
     Client(FromClient),
+    /// Another server of the ensemble did something.
+    Peer(FromPeer),
     /// The disk has synced what was handed out under this ticket.
     Durable(Ticket, Option<Appended>),
+    /// The log holds nothing up to this entry any more.
+    Compacted(Zxid),
     /// The thread that writes a checkpoint has room for so many records.
     Harvest(usize),
     /// The checkpoint at this position is durable; none where it failed.
@@ -27,6 +33,12 @@ impl Event {
     #[must_use]
     pub(crate) fn is_control(&self) -> bool {
         !matches!(self, Self::Client(_))
+    }
+}
+
+impl From<FromPeer> for Event {
+    fn from(message: FromPeer) -> Self {
+        Self::Peer(message)
     }
 }
 

@@ -15,6 +15,9 @@ mod serve;
 
 mod turn;
 
+mod catching_up;
+mod member;
+
 mod checkpointer;
 mod disk;
 mod event;

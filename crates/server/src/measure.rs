@@ -1,6 +1,8 @@
 //! What the loop measures, for `mntr`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::words::Proposals;
 
 /// Count, sum and extremes of one quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,9 +32,18 @@ impl Summary {
 pub(crate) struct Measures {
     /// `fsynctime`: how long syncs of the log took.
     pub(crate) fsync_time: Summary,
+    /// Bytes of what was proposed here.
+    pub(crate) proposals: Proposals,
+    /// Since when this server leads, if it does.
+    pub(crate) leads_since: Option<Instant>,
 }
 
 impl Measures {
+    /// `leader_uptime`.
+    pub(crate) fn leader_uptime(&self) -> Duration {
+        self.leads_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     pub(crate) fn fsync(&mut self, took: Duration) {
         self.fsync_time.add(took);
     }

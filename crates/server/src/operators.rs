@@ -12,6 +12,7 @@ use std::time::{Instant, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 use zooid_ids::{ConnectionId, Millis, SessionId};
+use zooid_node::Role;
 use zooid_storage::{DataDirs, Sizes};
 use zooid_transport::{Clients, ConnectionReport, Mailbox, Word, Words};
 
@@ -56,6 +57,10 @@ impl Operators {
     }
 
     async fn say(&self, name: Name, argument: Option<i64>) -> String {
+        if name.is_of_state() && !self.is_serving().await {
+            let is_asked_for_mode = name == Name::Isro;
+            return if is_asked_for_mode { "null".into() } else { words::NOT_SERVING.into() };
+        }
         let said = match name {
             Name::Ruok => Some(words::HERE.to_string()),
             Name::Envi => Some(words::envi(&words::environment(&self.version))),
@@ -77,6 +82,11 @@ impl Operators {
             Name::Wchp => self.look(wchp).await,
         };
         said.unwrap_or_else(|| words::NOT_SERVING.to_string())
+    }
+
+    /// A member that looks for its leader serves nobody.
+    async fn is_serving(&self) -> bool {
+        self.look(|state| state.node.is_serving()).await.unwrap_or(false)
     }
 
     /// Lets the loop look at its state; `None` if it has ended.
@@ -127,12 +137,17 @@ impl Operators {
     }
 
     async fn view(&self) -> Option<View> {
-        let look = |state: &Loop| (state.node.tree().zxid(), state.node.tree().node_count());
-        let (zxid, znodes) = self.look(look).await?;
+        let look = |state: &Loop| {
+            let (node, proposals) = (&state.node, state.measures.proposals);
+            (node.tree().zxid(), node.tree().node_count(), node.role(), proposals)
+        };
+        let (zxid, znodes, role, proposals) = self.look(look).await?;
+        let leads_others = self.config.ensemble.is_some() && matches!(role, Role::Leading(_));
         let counters = self.clients.counters();
         Some(View {
             version: self.version.clone(),
-            mode: "standalone",
+            mode: self.mode(role),
+            proposals: leads_others.then_some(proposals),
             min_latency: counters.latency.min_ms(),
             avg_latency: counters.latency.avg_ms(),
             max_latency: counters.latency.max_ms(),
@@ -143,6 +158,15 @@ impl Operators {
             zxid,
             znodes,
         })
+    }
+
+    fn mode(&self, role: Role) -> &'static str {
+        let Some(ensemble) = &self.config.ensemble else { return "standalone" };
+        match role {
+            Role::Leading(_) => "leader",
+            _ if ensemble.servers[&self.config.id].is_observer => "observer",
+            _ => "follower",
+        }
     }
 
     async fn dump(&self) -> Option<Dump> {
@@ -179,7 +203,8 @@ impl Operators {
         monitor.integer("znode_count", view.znodes);
         add_system(&mut monitor);
         self.add_transport(&mut monitor);
-        self.look(move |state| add_state(monitor, state)).await
+        let quorum = self.config.ensemble.as_ref().map(|ensemble| ensemble.voters().count());
+        self.look(move |state| add_state(add_leader(monitor, quorum, state), state)).await
     }
 
     fn add_transport(&self, monitor: &mut Monitor) {
@@ -282,6 +307,27 @@ fn add_system(monitor: &mut Monitor) {
     if let Some(limit) = system::max_open_files() {
         monitor.integer("max_file_descriptor_count", limit);
     }
+}
+
+/// What only a leader of others has.
+fn add_leader(mut monitor: Monitor, quorum: Option<usize>, state: &Loop) -> Monitor {
+    let (Some(quorum), Role::Leading(_)) = (quorum, state.node.role()) else { return monitor };
+    let learners = state.node.learners();
+    let synced = |has_vote: bool| {
+        learners.iter().filter(|l| l.is_synchronised && l.has_vote == has_vote).count()
+    };
+    let words::Proposals { last, min, max } = state.measures.proposals;
+    monitor.integer("learners", learners.len());
+    monitor.integer("synced_followers", synced(true));
+    monitor.integer("synced_non_voting_followers", 0);
+    monitor.integer("synced_observers", synced(false));
+    monitor.integer("pending_syncs", state.node.pending_syncs());
+    monitor.integer("leader_uptime", state.measures.leader_uptime().as_millis());
+    monitor.integer("quorum_size", quorum);
+    monitor.integer("last_proposal_size", last);
+    monitor.integer("min_proposal_size", min);
+    monitor.integer("max_proposal_size", max);
+    monitor
 }
 
 /// What the loop knows.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use zooid_node::Node;
 use zooid_storage::{DataDirs, OpenError, Opened, ReadError, Recovery, Storage};
+use zooid_transport::peers::Peers;
 use zooid_transport::{Clients, Listener, Mailbox};
 
 use crate::checkpointer::Checkpointer;
@@ -17,6 +18,7 @@ use crate::config::{Config, HostPort};
 use crate::disk::Disk;
 use crate::identity::IdentityError;
 use crate::load::{LoadError, load};
+use crate::member::{Member, start_peers};
 use crate::operators::Operators;
 use crate::turn::Loop;
 use crate::{Event, clock, guard, identity};
@@ -36,6 +38,16 @@ pub(crate) enum ServeError {
     /// Who this server is.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// A port for the other servers.
+    #[error(
+        "cannot listen for other servers on {address}: {cause}; is another server running there?"
+    )]
+    BindPeers {
+        /// Where.
+        address: HostPort,
+        /// What the operating system says.
+        cause: io::Error,
+    },
     /// A client port.
     #[error("cannot listen for clients on {address}: {cause}; is another server running there?")]
     Bind {
@@ -54,6 +66,7 @@ pub(crate) struct Server {
     clients: Arc<Clients>,
     mailbox: Arc<Mailbox<Event>>,
     turns: JoinHandle<()>,
+    peers: Option<Arc<Peers>>,
     address: SocketAddr,
 }
 
@@ -68,12 +81,21 @@ impl Server {
         let mailbox = Arc::new(Mailbox::<Event>::default());
         let clients = Clients::new(config.transport_settings(open_files), mailbox.clone());
         let (ready, is_ready) = oneshot::channel();
-        let (turns, dirs) = start_loop(config, &mailbox, ready)?;
-        // The loop either says so or ends the process.
-        let _ = is_ready.await;
+        let started = clock::now();
+        let on_ready = Box::new(move || {
+            let milliseconds = clock::now().since(started).0;
+            tracing::info!(milliseconds, "ready");
+            // Whoever waited for it may have given up.
+            let _ = ready.send(());
+        });
+        let (turns, peers, dirs) = start_loop(config, &mailbox, on_ready).await?;
+        if config.ensemble.is_none() {
+            // The loop either says so or ends the process.
+            let _ = is_ready.await;
+        }
         let operators = Operators::new(config, address.port(), &clients, &mailbox, &dirs);
         tokio::spawn(listener.serve(clients.clone(), Arc::new(operators)));
-        Ok(Self { clients, mailbox, turns, address })
+        Ok(Self { clients, mailbox, turns, peers, address })
     }
 
     /// Where it listens for clients.
@@ -92,6 +114,9 @@ impl Server {
         let turns = self.turns;
         // A panic of that thread has ended the process.
         let _ = tokio::task::spawn_blocking(move || turns.join()).await;
+        if let Some(peers) = self.peers {
+            peers.stop();
+        }
     }
 }
 
@@ -103,12 +128,15 @@ fn bind(config: &Config) -> Result<(Listener, SocketAddr), ServeError> {
     Ok((listener, address))
 }
 
+/// What `start_loop` started: the loop's thread, the way to the others, the locked directories.
+type Started = (JoinHandle<()>, Option<Arc<Peers>>, Arc<DataDirs>);
+
 /// Recovers, and starts the threads that the server is made of.
-fn start_loop(
+async fn start_loop(
     config: &Config,
     mailbox: &Arc<Mailbox<Event>>,
-    ready: oneshot::Sender<()>,
-) -> Result<(JoinHandle<()>, Arc<DataDirs>), ServeError> {
+    on_ready: Box<dyn FnOnce() + Send>,
+) -> Result<Started, ServeError> {
     let started = clock::now();
     let opened = Storage::open(&identity::storage_config(config)?)?;
     tell_recovery(&opened, config);
@@ -119,26 +147,24 @@ fn start_loop(
         "recovered",
     );
     let (settings, voters, recovered) = identity::node_start(config, &opened, tree.zxid())?;
+    let peers = match &config.ensemble {
+        Some(ensemble) => Some(start_peers(config, ensemble, settings.member, mailbox).await?),
+        None => None,
+    };
+    let Opened { dirs, log, checkpoints, reader, .. } = opened;
+    let member = peers.clone().map(|peers| Member::new(peers, reader.clone(), mailbox.clone()));
     let node = Node::start(settings, clock::read(), tree, voters, &recovered);
-    let Opened { dirs, log, checkpoints, entries, .. } = opened;
-    let durable = log.last();
     let disk = Disk::start(log, mailbox.clone(), config.fsync_warning);
-    let checkpointer = Checkpointer::start(checkpoints, mailbox.clone());
-    let on_ready = Box::new(move || {
-        let milliseconds = clock::now().since(started).0;
-        tracing::info!(milliseconds, "ready");
-        // Whoever waited for it may have given up.
-        let _ = ready.send(());
-    });
+    let checkpointer = Checkpointer::start(checkpoints, reader.clone(), mailbox.clone());
     let mailbox = mailbox.clone();
     let dirs = Arc::new(dirs);
     // The directories stay locked for as long as the loop runs.
     let locked = dirs.clone();
     let turns = guard::spawn("loop", move || {
-        Loop::new(node, mailbox, disk, checkpointer, entries, durable, on_ready).run();
+        Loop::new(node, mailbox, (disk, checkpointer, reader), member, on_ready).run();
         drop(locked);
     });
-    Ok((turns, dirs))
+    Ok((turns, peers, dirs))
 }
 
 fn tell_recovery(opened: &Opened, config: &Config) {

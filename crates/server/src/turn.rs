@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use zooid_ids::{ConnectionId, Instant};
+use zooid_ids::{ConnectionId, Instant, Zxid};
 use zooid_node::contract::entry::read_body;
 use zooid_node::{Effect, Node, ToClient};
-use zooid_storage::{Appended, Entries, LogEntry, LogPosition};
+use zooid_storage::{Appended, LogEntry, LogReader};
+use zooid_transport::peers::FromPeer;
 use zooid_transport::{FromClient, Mailbox, Outgoing, Outlet};
-use zooid_zab::{Effect as Agreed, Entry};
+use zooid_zab::{Body, Effect as Agreed, Entry};
 
 use crate::checkpointer::Checkpointer;
 use crate::disk::{Disk, Job};
 use crate::measure::Measures;
+use crate::member::Member;
 use crate::{Event, clock, guard};
 
 /// The node asks the clock this often; sessions expire by whole ticks, which are longer.
@@ -31,10 +33,9 @@ pub(crate) struct Loop {
     mailbox: Arc<Mailbox<Event>>,
     disk: Disk,
     checkpointer: Checkpointer,
-    /// What the log held before this process, until it is replayed.
-    recovered: Option<Entries>,
-    /// The end of the log that is durable.
-    durable: LogPosition,
+    /// The way to the other servers, where there are any.
+    member: Option<Member>,
+    log: LogReader,
     clients: BTreeMap<ConnectionId, Client>,
     /// Those that are told something in this turn.
     told: Vec<ConnectionId>,
@@ -54,10 +55,8 @@ impl Loop {
     pub(crate) fn new(
         node: Node,
         mailbox: Arc<Mailbox<Event>>,
-        disk: Disk,
-        checkpointer: Checkpointer,
-        recovered: Entries,
-        durable: LogPosition,
+        (disk, checkpointer, log): (Disk, Checkpointer, LogReader),
+        member: Option<Member>,
         on_ready: Box<dyn FnOnce() + Send>,
     ) -> Self {
         Self {
@@ -65,8 +64,8 @@ impl Loop {
             mailbox,
             disk,
             checkpointer,
-            recovered: Some(recovered),
-            durable,
+            member,
+            log,
             clients: BTreeMap::new(),
             told: Vec::new(),
             next_tick: Instant::default(),
@@ -114,8 +113,30 @@ impl Loop {
                     self.disk.give(Job::Compact(position));
                 }
             }
+            Event::Compacted(first) => self.node.compacted(first),
+            Event::Peer(said) => self.take_from_peer(said),
             Event::Look(look) => look(self),
             Event::Stop | Event::Client(_) => {}
+        }
+    }
+
+    fn take_from_peer(&mut self, said: FromPeer) {
+        match said {
+            FromPeer::Notified(notification) => self.node.notified(&notification),
+            // The agreement hears of a learner when it says who it is.
+            FromPeer::Dialed { .. } => {}
+            FromPeer::Connected { channel, leader } => self.node.connected(channel, leader),
+            FromPeer::Said { channel, message, held } => {
+                self.node.receive(channel, message);
+                drop(held);
+            }
+            FromPeer::Closed { channel } => {
+                if let Some(member) = &self.member {
+                    member.forget(channel);
+                }
+                self.node.closed(channel);
+            }
+            FromPeer::Unreachable { leader } => self.node.unreachable(leader),
         }
     }
 
@@ -139,7 +160,6 @@ impl Loop {
     }
 
     fn appended(&mut self, appended: &Appended) {
-        self.durable = appended.position;
         self.measures.fsync(appended.fsync);
     }
 
@@ -150,8 +170,9 @@ impl Loop {
             effects = self.node.flush();
         }
         self.tell_clients();
-        if self.node.wants_checkpoint() && self.node.tree().zxid() == self.durable.zxid {
-            self.checkpointer.write(self.node.begin_checkpoint(), self.durable);
+        if self.node.wants_checkpoint() {
+            let zxid = self.node.tree().zxid();
+            self.checkpointer.write(self.node.begin_checkpoint(), zxid);
         }
         if self.node.is_serving()
             && let Some(ready) = self.on_ready.take()
@@ -170,21 +191,50 @@ impl Loop {
     fn agree(&mut self, agreed: Agreed) {
         match agreed {
             Agreed::Promise { ticket, promise } => self.disk.give(Job::Promise(ticket, promise)),
-            Agreed::Append { ticket, entries } => self.disk.give(Job::Append(ticket, entries)),
+            Agreed::Append { ticket, entries } => {
+                self.measure_proposals(&entries);
+                self.disk.give(Job::Append(ticket, entries));
+            }
+            Agreed::Truncate { ticket, to } => self.disk.give(Job::Truncate(ticket, to)),
             Agreed::Replay { after, through } => {
-                let entries = self.recovered.take().expect("the log is replayed once");
-                tracing::info!(entries = entries.remaining(), %after, %through, "replaying the log");
-                for entry in entries {
-                    let entry = entry.map_err(|error| error.to_string()).and_then(read_entry);
-                    match entry {
-                        Ok(entry) => self.node.replay(entry),
-                        Err(why) => guard::die("loop", &why),
-                    }
+                if let Err(why) = self.replay(after, through) {
+                    guard::die("loop", &why);
                 }
             }
-            Agreed::Lead(epoch) => tracing::info!(%epoch, "leading"),
-            other => unreachable!("a server that is alone says this to nobody: {other:?}"),
+            Agreed::Lead(epoch) => {
+                tracing::info!(%epoch, "leading");
+                self.measures.leads_since.get_or_insert_with(std::time::Instant::now);
+            }
+            Agreed::Follow { leader, epoch } => tracing::info!(%leader, %epoch, "following"),
+            Agreed::Lost => {
+                tracing::info!("without a leader");
+                self.measures.leads_since = None;
+            }
+            other => {
+                let member = self.member.as_ref();
+                member.expect("whoever is alone has nothing to say to others").say(other);
+            }
         }
+    }
+
+    fn measure_proposals(&mut self, entries: &[Entry]) {
+        if self.measures.leads_since.is_some() {
+            for entry in entries {
+                if let Body::Command(command) = &entry.body {
+                    self.measures.proposals.add(command.len());
+                }
+            }
+        }
+    }
+
+    fn replay(&mut self, after: Zxid, through: Zxid) -> Result<(), String> {
+        let entries = self.log.entries(after, through).map_err(|error| error.to_string())?;
+        tracing::info!(entries = entries.remaining(), %after, %through, "replaying the log");
+        for entry in entries {
+            let entry = entry.map_err(|error| error.to_string()).and_then(read_entry)?;
+            self.node.replay(entry);
+        }
+        Ok(())
     }
 
     fn tell(&mut self, connection: ConnectionId, what: ToClient) {

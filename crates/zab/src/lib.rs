@@ -37,6 +37,7 @@ mod settings;
 pub use effect::{Effect, SyncTicket, Ticket};
 pub use entry::{Body, Entry, Promise};
 pub use history::EpochEnds;
+pub use leading::LearnerView;
 pub use quorum::Config;
 pub use settings::{Member, Recovered, Settings};
 pub use zab::Zab;

@@ -8,7 +8,7 @@ use zooid_ids::{Instant, Millis, ServerId, Zxid};
 use crate::disk::{Disk, Written};
 use crate::following::Following;
 use crate::history::History;
-use crate::leading::Leading;
+use crate::leading::{Leading, LearnerView};
 use crate::looking::Looking;
 use crate::message::{ChannelId, Message, Notification, Standing};
 use crate::server::{Next, Server};
@@ -272,6 +272,15 @@ impl Zab {
     #[must_use]
     pub fn last(&self) -> Zxid {
         self.server.history.last()
+    }
+
+    /// Of a leader: who learns from it.
+    #[must_use]
+    pub fn learners(&self) -> Vec<LearnerView> {
+        match &self.role {
+            Role::Leading(leading) => leading.learner_views(&self.server),
+            _ => Vec::new(),
+        }
     }
 
     /// Proposals that are not committed yet, held ones included.

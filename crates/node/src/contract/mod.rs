@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod entry;
 mod generated;
+pub(crate) mod touches;
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,20 @@
 //! From values to a [`Config`].
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use zooid_ids::{Millis, ServerId};
+use zooid_ids::Millis;
 use zooid_session::auth::DigestAlgorithm;
 use zooid_session::handshake::Timeouts;
 
 use super::error::{ConfigError, Notice};
 use super::values::{Value, Values};
-use super::{Config, HostPort, Server, servers};
+use super::{Config, HostPort, Server, ensemble, my_id};
 use crate::words::Whitelist;
 
 /// Java's largest `int`; ZooKeeper reads most numbers as such.
-const INT_MAX: i64 = i32::MAX as i64;
+pub(super) const INT_MAX: i64 = i32::MAX as i64;
 
 /// `jute.maxbuffer` at most: an entry of the log has to hold a command, and memory a reply.
 const FRAME_BYTES_MAX: i64 = 256 * 1024 * 1024;
@@ -28,13 +29,21 @@ pub(super) fn from_file(
         |key, advice| move || ConfigError::Missing { file: file.to_path_buf(), key, advice };
     let tick = Millis(3000);
     let defaults = Config { file: Some(file.to_path_buf()), tick, ..Config::standalone_default() };
-    let server = server(values, notices)?;
     let data_dir = directory(values, "dataDir")?
         .ok_or_else(missing("dataDir", "name the directory for this server's data"))?;
+    let servers = ensemble::servers(values, notices)?;
+    let id = my_id::read(&data_dir, &servers)?;
+    let server = servers.get(&id).cloned();
+    if let Some(server) = &server {
+        ensemble::check_peer_type(values, server, notices)?;
+    }
     let client_address = client_address(values, server.as_ref())?
         .ok_or_else(missing("clientPort", "name the port for clients; 2181 is the usual one"))?;
     let data_log_dir = directory(values, "dataLogDir")?.unwrap_or_else(|| data_dir.clone());
-    others(Config { data_dir, data_log_dir, client_address, server, ..defaults }, values, notices)
+    let mut config = Config { data_dir, data_log_dir, client_address, id, ..defaults };
+    others(&mut config, values, notices)?;
+    config.ensemble = ensemble::ensemble(values, servers, config.tick, notices)?;
+    Ok(config)
 }
 
 /// The configuration where there is no file.
@@ -46,18 +55,21 @@ pub(super) fn without_file(
     let data_dir = directory(values, "dataDir")?.unwrap_or(defaults.data_dir);
     let data_log_dir = directory(values, "dataLogDir")?.unwrap_or_else(|| data_dir.clone());
     let client_address = client_address(values, None)?.unwrap_or(defaults.client_address);
+    let id = my_id::read(&data_dir, &BTreeMap::new())?;
     let defaults = Config::standalone_default();
-    others(Config { data_dir, data_log_dir, client_address, ..defaults }, values, notices)
+    let mut config = Config { data_dir, data_log_dir, client_address, id, ..defaults };
+    others(&mut config, values, notices)?;
+    Ok(config)
 }
 
 /// Everything beside directories, addresses and servers; `config` has the defaults.
 fn others(
-    mut config: Config,
+    config: &mut Config,
     values: &Values,
     notices: &mut Vec<Notice>,
-) -> Result<Config, ConfigError> {
+) -> Result<(), ConfigError> {
     refuse_what_would_be_unsafe(values)?;
-    connections(&mut config, values)?;
+    connections(config, values)?;
     let milliseconds = "a number of milliseconds";
     if let Some(tick) = values.number("tickTime", 1..=INT_MAX, milliseconds)? {
         config.tick = Millis(tick);
@@ -76,9 +88,8 @@ fn others(
     }
     config.grants.enforce_quota = values.truth("enforceQuota")?.unwrap_or(false);
     config.grants.extended_types = values.truth("extendedTypesEnabled")?.unwrap_or(false);
-    containers(&mut config, values)?;
-    authentication(&mut config, values, notices)?;
-    Ok(config)
+    containers(config, values)?;
+    authentication(config, values, notices)
 }
 
 /// Keys that make ZooKeeper stricter than this version can be.
@@ -95,7 +106,7 @@ fn refuse_what_would_be_unsafe(values: &Values) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn unsupported(value: &Value, what: &'static str, advice: &'static str) -> ConfigError {
+pub(super) fn unsupported(value: &Value, what: &'static str, advice: &'static str) -> ConfigError {
     let Value { origin, key, .. } = value.clone();
     ConfigError::Unsupported { origin, key, what, advice }
 }
@@ -142,34 +153,6 @@ fn contradiction(values: &Values, address: &HostPort, of_server: &HostPort) -> C
              leave one of them out"
         ),
     }
-}
-
-/// The only `server.N` line, if there is one.
-fn server(values: &Values, notices: &mut Vec<Notice>) -> Result<Option<Server>, ConfigError> {
-    if let Some(value) = values.get("dynamicConfigFile") {
-        let advice = "move its server line into this file and take the key out";
-        return Err(unsupported(value, "a file of its own for the ensemble's servers", advice));
-    }
-    let mut servers = values.beginning("server.").map(|(id, value)| {
-        let id = id.parse().map_err(|_| value.refuse("server.N with a number N"))?;
-        let server = servers::parse(ServerId(id), &value.text);
-        Ok((server.ok_or_else(|| value.refuse(servers::FORM))?, value))
-    });
-    let Some((server, value)) = servers.next().transpose()? else { return Ok(None) };
-    if let Some((_, value)) = servers.next().transpose()? {
-        let advice = "to run a single server, leave only its own server line, or none";
-        return Err(unsupported(value, "an ensemble of several servers", advice));
-    }
-    if server.is_observer {
-        let advice = "an observer needs servers to observe";
-        return Err(unsupported(value, "an ensemble of several servers", advice));
-    }
-    if server.secure_client.is_some() {
-        let Value { origin, key, .. } = value;
-        let text = format!("{origin}: this version does not have TLS: ignored the port in {key}");
-        notices.push(Notice::warning(text));
-    }
-    Ok(Some(server))
 }
 
 fn connections(config: &mut Config, values: &Values) -> Result<(), ConfigError> {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use zooid_ids::ServerId;
 
 /// Why there is no configuration.
 #[derive(Debug, Error)]
@@ -46,6 +47,60 @@ pub enum ConfigError {
         key: &'static str,
         /// What to do.
         advice: &'static str,
+    },
+    /// A limit that an ensemble needs.
+    #[error("{key} is not set, and an ensemble needs it; {advice}")]
+    NoLimit {
+        /// The key.
+        key: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An observer without anybody to observe.
+    #[error("server.{observer} is an observer, and there is no server with a vote to observe")]
+    Lonely {
+        /// Which.
+        observer: ServerId,
+    },
+    /// A member of an ensemble that does not know which one it is.
+    #[error(
+        "{} is missing: write the N of this server's server.N line into it", file.display()
+    )]
+    NoMyId {
+        /// The file.
+        file: PathBuf,
+    },
+    /// `myid` is there and cannot be read.
+    #[error("cannot read {}: {cause}", file.display())]
+    MyId {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        cause: io::Error,
+    },
+    /// `myid` holds no number.
+    #[error(
+        "{} holds {text:?}, not a server's number; write the N of this server's server.N \
+         line into it", file.display()
+    )]
+    NoNumber {
+        /// The file.
+        file: PathBuf,
+        /// What it holds.
+        text: String,
+    },
+    /// `myid` holds a number that no line of the configuration has.
+    #[error(
+        "{} says that this is server {found}, but the configuration has lines for {configured} \
+         only: is this the data directory of another server?", file.display()
+    )]
+    Another {
+        /// The file.
+        file: PathBuf,
+        /// What it holds.
+        found: ServerId,
+        /// The servers that the configuration has.
+        configured: String,
     },
     /// Values that do not go together.
     #[error("{origin}: {what}")]

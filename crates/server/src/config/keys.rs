@@ -43,19 +43,21 @@ const USED: &[&str] = &[
     "enforce.auth.enabled",
     "dynamicConfigFile",
     "server.",
+    "group.",
+    "weight.",
+    "initLimit",
+    "syncLimit",
+    "quorumListenOnAllIPs",
+    "peerType",
 ];
 
 /// Keys that are understood and change nothing, by the reason.
 const NEEDLESS: &[(&str, &[&str])] = &[
     (
-        "only an ensemble has a use for them, and this server stands alone",
+        "only ZooKeeper's ensembles have a use for them",
         &[
-            "initLimit",
-            "syncLimit",
             "connectToLearnerMasterLimit",
             "electionAlg",
-            "quorumListenOnAllIPs",
-            "peerType",
             "syncEnabled",
             "standaloneEnabled",
             "observer.syncEnabled",
@@ -91,8 +93,6 @@ const NEEDLESS: &[(&str, &[&str])] = &[
             "testingonly.initialZxid",
             "test.allowDiscontinuousProposals",
             "tcpKeepAlive",
-            "group.",
-            "weight.",
         ],
     ),
     (

@@ -9,9 +9,11 @@
 
 mod address;
 mod build;
+mod ensemble;
 mod error;
 mod flags;
 mod keys;
+mod my_id;
 mod properties;
 mod servers;
 mod values;
@@ -20,6 +22,7 @@ mod values;
 mod tests;
 
 pub use address::HostPort;
+pub use ensemble::Ensemble;
 pub use error::{ConfigError, Notice, Origin};
 pub use servers::Server;
 
@@ -27,7 +30,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use zooid_ids::Millis;
+use zooid_ids::{Millis, ServerId};
 use zooid_model::{Grants, limits};
 use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
@@ -74,8 +77,10 @@ pub struct Config {
     pub containers: Containers,
     /// `DigestAuthenticationProvider.*`.
     pub authentication: Authentication,
-    /// The `server.N` line, if there is one.
-    pub server: Option<Server>,
+    /// This server's number: `myid`, or that of the only `server.N` line, or 0.
+    pub id: ServerId,
+    /// The servers that belong together; `None` for a server that stands alone.
+    pub ensemble: Option<Ensemble>,
 }
 
 /// `znode.container.*`: when nodes that are to go by themselves are looked for.
@@ -119,7 +124,8 @@ impl Config {
                 max_never_used: Millis(0),
             },
             authentication: Authentication::default(),
-            server: None,
+            id: ServerId::default(),
+            ensemble: None,
         }
     }
 
@@ -140,7 +146,7 @@ impl Config {
     }
 
     /// As [`load`](Self::load), from the bytes of a file and the text of variables, the weaker
-    /// first.
+    /// first. Reads `myid` and the file that `dynamicConfigFile` names.
     ///
     /// # Errors
     /// As [`load`](Self::load).

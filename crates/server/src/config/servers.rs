@@ -20,6 +20,15 @@ pub struct Server {
     pub secure_client: Option<HostPort>,
 }
 
+impl Server {
+    /// Where it talks to other servers, as `/zookeeper/config` shows it.
+    pub(super) fn shown_addresses(&self) -> String {
+        let role = if self.is_observer { "observer" } else { "participant" };
+        let one = |(address, election): &(HostPort, u16)| format!("{address}:{election}:{role}");
+        self.addresses.iter().map(one).collect::<Vec<_>>().join("|")
+    }
+}
+
 /// What a line must look like, for error messages.
 pub(super) const FORM: &str = "host:port:electionPort[:participant|:observer][;[clientHost:]clientPort], \
      with more host:port:electionPort after | if the server has several addresses";

@@ -1,5 +1,6 @@
 //! Whole configurations, as tables.
 
+use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -54,7 +55,8 @@ fn defaults_are_zookeeper_s() {
             max_never_used: Millis(0),
         },
         authentication: Authentication::default(),
-        server: None,
+        id: ServerId(0),
+        ensemble: None,
     };
     assert_eq!(config, expected);
 }
@@ -110,9 +112,9 @@ fn each_key_is_read_with_and_without_prefix() {
             let digest = c.authentication.super_digest.as_deref();
             digest == Some("super:xQJmxLMiHGwaqBvst5y6rkB6HQs=")
         }),
-        ("server.3=a:2888:3888", |c| c.server.as_ref().is_some_and(|server| server.id.0 == 3)),
-        ("sessionRequireClientSASLAuth=false", |c| c.server.is_none()),
-        ("enforce.auth.enabled=false", |c| c.server.is_none()),
+        ("server.3=a:2888:3888", |c| c.id.0 == 3 && c.ensemble.is_none()),
+        ("sessionRequireClientSASLAuth=false", |c| c.ensemble.is_none()),
+        ("enforce.auth.enabled=false", |c| c.ensemble.is_none()),
     ];
     for (line, check) in cases {
         for line in [line.to_string(), format!("zookeeper.{line}")] {
@@ -189,15 +191,23 @@ fn what_cannot_be_is_refused_with_file_line_key_value_and_what_is_allowed() {
         ),
         (
             "server.1=a:1:2\nserver.2=b:1:2",
-            "zoo.cfg:4: server.2 asks for an ensemble of several servers, which this version of Zooid does not have; to run a single server, leave only its own server line, or none",
+            "/data/myid is missing: write the N of this server's server.N line into it",
         ),
         (
             "server.1=a:1:2:observer",
-            "zoo.cfg:3: server.1 asks for an ensemble of several servers, which this version of Zooid does not have; an observer needs servers to observe",
+            "zoo.cfg:3: server.1=a:1:2:observer is not possible; allowed is an observer only where there are servers with a vote",
         ),
         (
-            "dynamicConfigFile=x",
-            "zoo.cfg:3: dynamicConfigFile asks for a file of its own for the ensemble's servers, which this version of Zooid does not have; move its server line into this file and take the key out",
+            "dynamicConfigFile=no such file",
+            "cannot read the configuration no such file: No such file or directory (os error 2)",
+        ),
+        (
+            "server.1=a:1:2\ndynamicConfigFile=x",
+            "zoo.cfg:3: server.1 stands beside dynamicConfigFile; move it into that file",
+        ),
+        (
+            "peerType=leader\nserver.1=a:1:2",
+            "zoo.cfg:3: peerType=leader is not possible; allowed is participant or observer",
         ),
         (
             "enforce.auth.enabled=true",
@@ -297,6 +307,89 @@ fn which_place_wins_is_decided_and_said() {
     }
 }
 
+/// The data directory of a member that is to be server `id`, and a file for it.
+fn member(id: &str, lines: &str) -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("myid"), id).unwrap();
+    let text = format!("dataDir={}\n{lines}", dir.path().display());
+    (dir, text)
+}
+
+const THREE: &str = "tickTime=2000\ninitLimit=10\nsyncLimit=5\n\
+    server.1=a:2888:3888;2181\nserver.2=b:2888:3888:participant;b:2182\n\
+    server.4=[::1]:1:2:observer;2183\n";
+
+#[test]
+fn an_ensemble_and_this_server_s_part_in_it() {
+    let (_dir, text) = member("2\n", THREE);
+    let (config, notices) = parse_with(&text, &[]).unwrap();
+    let address = HostPort { host: Some("b".into()), port: 2182 };
+    assert_eq!((config.id, &config.client_address), (ServerId(2), &address));
+    let ensemble = config.ensemble.unwrap();
+    assert_eq!(
+        (ensemble.init_limit, ensemble.sync_limit, ensemble.listens_everywhere),
+        (Millis(20_000), Millis(10_000), false)
+    );
+    assert!(ensemble.voters().eq([ServerId(1), ServerId(2)]));
+    assert_eq!(
+        ensemble.shown(),
+        "server.1=a:2888:3888:participant;0.0.0.0:2181\n\
+         server.2=b:2888:3888:participant;b:2182\n\
+         server.4=[::1]:1:2:observer;0.0.0.0:2183\nversion=0"
+    );
+    assert_eq!(
+        texts(notices),
+        ["warning: no server failure will be tolerated: that takes at least 3 servers"]
+    );
+}
+
+#[test]
+fn the_servers_of_a_file_of_their_own() {
+    let (dir, text) = member("1", "clientPort=2181\ninitLimit=10\nsyncLimit=5\n");
+    let dynamic = dir.path().join("zoo.cfg.dynamic");
+    let lines = "server.1=a:1:2\nserver.2=b:1:2;2181\nserver.3=c:1:2\nversion=100000000\n";
+    fs::write(&dynamic, lines).unwrap();
+    let text = format!("{text}dynamicConfigFile={}\n", dynamic.display());
+    let ensemble = parse_with(&text, &[]).unwrap().0.ensemble.unwrap();
+    assert_eq!(ensemble.servers.len(), 3);
+    // One line does not say where clients are served, so none is shown.
+    assert!(ensemble.shown().starts_with("server.1=a:1:2:participant\nserver.2=b:1:2:p"));
+    assert!(!ensemble.shown().contains(';'));
+}
+
+#[test]
+fn an_ensemble_that_cannot_be_is_refused() {
+    let refused = |id: &str, lines: &str| {
+        let (dir, text) = member(id, lines);
+        let error = parse_with(&text, &[]).unwrap_err();
+        error.replace(&dir.path().display().to_string(), "data")
+    };
+    for (id, lines, expected) in [
+        (
+            "3",
+            THREE.into(),
+            "data/myid says that this is server 3, but the configuration has lines for server.1, server.2, server.4 only: is this the data directory of another server?",
+        ),
+        (
+            "x",
+            THREE.into(),
+            "data/myid holds \"x\", not a server's number; write the N of this server's server.N line into it",
+        ),
+        (
+            "1",
+            THREE.replace("initLimit=10\n", ""),
+            "initLimit is not set, and an ensemble needs it; 10 is the usual number of ticks for followers to connect",
+        ),
+        (
+            "1",
+            THREE.replace("syncLimit=5\n", ""),
+            "syncLimit is not set, and an ensemble needs it; 5 is the usual number of ticks a follower may be silent",
+        ),
+    ] {
+        assert_eq!(refused(id, &lines), expected);
+    }
+}
+
 #[test]
 fn what_is_not_used_is_said() {
     let cases: [(&str, &[&str]); 8] = [
@@ -308,9 +401,9 @@ fn what_is_not_used_is_said() {
             ],
         ),
         (
-            "initLimit=10\nsyncLimit=5",
+            "electionAlg=3\ncommitLogCount=5",
             &[
-                "information: ignored initLimit, syncLimit: only an ensemble has a use for them, and this server stands alone",
+                "information: ignored commitLogCount, electionAlg: only ZooKeeper's ensembles have a use for them",
             ],
         ),
         (
@@ -339,7 +432,9 @@ fn what_is_not_used_is_said() {
         ),
         (
             "server.1=a:1:2;;2281",
-            &["warning: zoo.cfg:3: this version does not have TLS: ignored the port in server.1"],
+            &[
+                "warning: zoo.cfg:3: this version does not have TLS for clients: ignored the port in server.1",
+            ],
         ),
     ];
     for (more, expected) in cases {
@@ -351,12 +446,12 @@ fn what_is_not_used_is_said() {
 #[test]
 fn a_usual_file_is_taken_as_it_is() {
     let text = "# The number of milliseconds of each tick\r\ntickTime=2000\r\ninitLimit=10\r\n\
-                syncLimit=5\r\ndataDir=/var/lib/zookeeper\r\nclientPort=2181\r\n\
+                syncLimit=5\r\ndataDir=/srv/coordination\r\nclientPort=2181\r\n\
                 4lw.commands.whitelist=mntr,conf,ruok\r\nadmin.enableServer=true\r\n\
                 metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\r\n\
                 metricsProvider.httpPort=7000\r\nautopurge.snapRetainCount=3\r\n";
     let (config, notices) = parse_with(text, &[]).unwrap();
-    assert_eq!(config.data_dir, Path::new("/var/lib/zookeeper"));
+    assert_eq!(config.data_dir, Path::new("/srv/coordination"));
     assert_eq!((config.tick, config.timeouts.max), (Millis(2000), Millis(40_000)));
     assert_eq!(notices.iter().filter(|notice| notice.is_warning).count(), 2);
 }

@@ -23,6 +23,12 @@ pub(super) struct Value {
 }
 
 impl Value {
+    /// What stands in a file.
+    pub(super) fn of_property(file: &Path, property: Property) -> Self {
+        let origin = Origin::File { file: file.to_path_buf(), line: property.line };
+        Self { origin, key: property.key, text: property.value }
+    }
+
     /// The error that this value is not possible.
     pub(super) fn refuse(&self, allowed: impl Into<String>) -> ConfigError {
         ConfigError::Value {
@@ -127,9 +133,8 @@ impl Values {
 }
 
 fn of_property(file: &Path, property: Property) -> (String, Value) {
-    let origin = Origin::File { file: file.to_path_buf(), line: property.line };
     let key = property.key.strip_prefix(PREFIX).unwrap_or(&property.key).to_string();
-    (key, Value { origin, key: property.key, text: property.value })
+    (key, Value::of_property(file, property))
 }
 
 /// Of the `-D` pairs those that are ZooKeeper's; the others are for Java and for libraries.

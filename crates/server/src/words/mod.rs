@@ -26,6 +26,6 @@ pub use fixed::{
 };
 pub use monitor::{Metric, Monitor};
 pub use name::Name;
-pub use server::{Conf, View, conf, dirs, hash, srvr, stat};
+pub use server::{Conf, Proposals, View, conf, dirs, hash, srvr, stat};
 pub use watches::{WatchSummary, wchc, wchp, wchs};
 pub use whitelist::Whitelist;

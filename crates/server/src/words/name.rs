@@ -47,6 +47,12 @@ impl Name {
         Self::Wchs,
     ];
 
+    /// Whether it is about what a server has only while it serves clients.
+    #[must_use]
+    pub const fn is_of_state(self) -> bool {
+        !matches!(self, Self::Ruok | Self::Envi | Self::Gtmk | Self::Stmk | Self::Dirs)
+    }
+
     /// The word as it is sent.
     #[must_use]
     pub const fn text(self) -> &'static str {

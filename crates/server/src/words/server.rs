@@ -3,19 +3,19 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use zooid_ids::Zxid;
+use zooid_ids::{Millis, Zxid};
 use zooid_transport::ConnectionReport;
 
 use super::connections::brief;
 use super::java::Double;
-use crate::config::Config;
+use crate::config::{Config, Ensemble};
 
 /// One server at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
     /// What [`version`](super::version) says.
     pub version: String,
-    /// `standalone`, later `leader`, `follower` or `observer`.
+    /// `standalone`, `leader`, `follower` or `observer`.
     pub mode: &'static str,
     /// The shortest time from request to answer, in milliseconds.
     pub min_latency: u64,
@@ -35,6 +35,35 @@ pub struct View {
     pub zxid: Zxid,
     /// Nodes of the tree.
     pub znodes: usize,
+    /// Of a leader of others: bytes of its proposals.
+    pub proposals: Option<Proposals>,
+}
+
+/// Bytes of what a leader proposed; -1 each before the first, as in ZooKeeper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposals {
+    /// The last one.
+    pub last: i64,
+    /// The smallest one.
+    pub min: i64,
+    /// The largest one.
+    pub max: i64,
+}
+
+impl Default for Proposals {
+    fn default() -> Self {
+        Self { last: -1, min: -1, max: -1 }
+    }
+}
+
+impl Proposals {
+    /// Counts one more.
+    pub fn add(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.min = if self.last < 0 { bytes } else { self.min.min(bytes) };
+        self.max = self.max.max(bytes);
+        self.last = bytes;
+    }
 }
 
 /// What `conf` says beside the configuration.
@@ -66,6 +95,9 @@ fn statistics(view: &View) -> String {
     let View { min_latency, max_latency, received, sent, connections, .. } = view;
     let View { outstanding, zxid, mode, znodes, .. } = view;
     let avg_latency = Double(view.avg_latency);
+    let proposals = view.proposals.map_or_else(String::new, |Proposals { last, min, max }| {
+        format!("Proposal sizes last/min/max: {last}/{min}/{max}\n")
+    });
     format!(
         "Latency min/avg/max: {min_latency}/{avg_latency}/{max_latency}\n\
          Received: {received}\n\
@@ -74,7 +106,7 @@ fn statistics(view: &View) -> String {
          Outstanding: {outstanding}\n\
          Zxid: {zxid}\n\
          Mode: {mode}\n\
-         Node count: {znodes}\n"
+         Node count: {znodes}\n{proposals}"
     )
 }
 
@@ -87,7 +119,9 @@ pub fn conf(config: &Config, conf: Conf) -> String {
     let per_address = config.connections_per_address.unwrap_or(0);
     let (min, max) = (config.timeouts.min.0, config.timeouts.max.0);
     let backlog = config.listen_backlog.map_or(-1, i64::from);
-    let id = config.server.as_ref().map_or(0, |server| server.id.0);
+    let id = config.id;
+    let members = config.ensemble.as_ref();
+    let members = members.map_or_else(String::new, |ensemble| members_of(config, ensemble));
     format!(
         "clientPort={client_port}\n\
          secureClientPort=-1\n\
@@ -100,7 +134,27 @@ pub fn conf(config: &Config, conf: Conf) -> String {
          minSessionTimeout={min}\n\
          maxSessionTimeout={max}\n\
          clientPortListenBacklog={backlog}\n\
-         serverId={id}\n"
+         serverId={id}\n{members}"
+    )
+}
+
+/// What an ensemble adds to `conf`.
+fn members_of(config: &Config, ensemble: &Ensemble) -> String {
+    let own = &ensemble.servers[&config.id];
+    let (quorum, election_port) = &own.addresses[0];
+    let quorum_port = quorum.port;
+    let ticks = |limit: Millis| limit.0 / config.tick.0;
+    let (init_limit, sync_limit) = (ticks(ensemble.init_limit), ticks(ensemble.sync_limit));
+    let peer_type = i32::from(own.is_observer);
+    let membership = ensemble.shown();
+    format!(
+        "initLimit={init_limit}\n\
+         syncLimit={sync_limit}\n\
+         electionAlg=3\n\
+         electionPort={election_port}\n\
+         quorumPort={quorum_port}\n\
+         peerType={peer_type}\n\
+         membership: \n{membership}\n"
     )
 }
 
@@ -144,6 +198,7 @@ mod tests {
             connections: 3,
             outstanding: 1,
             zxid: Zxid(0x1_0000_0004),
+            proposals: None,
             znodes: 7,
         }
     }

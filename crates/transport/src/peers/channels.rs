@@ -79,6 +79,14 @@ impl Link {
         self.ended.notify_one();
     }
 
+    /// Bytes that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.end {
+            End::Learner(outbox) => outbox.waiting(),
+            End::Leader(outbox) => outbox.waiting(),
+        }
+    }
+
     /// Puts a message behind those that wait.
     pub(crate) fn say(&self, message: &Message, limit: usize) -> Result<(), Ending> {
         match &self.end {

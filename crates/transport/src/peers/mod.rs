@@ -186,6 +186,12 @@ impl Peers {
         }
     }
 
+    /// Bytes that wait to be sent through a channel; `None` once it has ended.
+    #[must_use]
+    pub fn waiting(&self, channel: ChannelId) -> Option<usize> {
+        self.channels.get(channel).map(|link| link.waiting())
+    }
+
     /// Closes a channel at once: what waits there is not sent any more.
     pub fn close(&self, channel: ChannelId) {
         self.channels.end(channel);

@@ -61,6 +61,11 @@ impl<T: prost::Message> Outbox<T> {
 }
 
 impl<T> Outbox<T> {
+    /// Bytes that wait to be sent.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.0).bytes
+    }
+
     /// Ends the stream; what waits is not sent any more.
     pub(crate) fn end(&self) {
         let mut queue = lock(&self.0);

@@ -1,6 +1,6 @@
 //! What the leader knows of one learner.
 
-use zooid_ids::{Epoch, Instant, Zxid};
+use zooid_ids::{Epoch, Instant, ServerId, Zxid};
 
 use crate::Member;
 use crate::history::EpochEnds;
@@ -43,4 +43,15 @@ impl Learner {
     pub(super) fn is_synchronised(&self) -> bool {
         matches!(self.stage, Stage::Synchronised { .. })
     }
+}
+
+/// A learner, as operators are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LearnerView {
+    /// Which server.
+    pub id: ServerId,
+    /// Whether it is counted; an observer is not.
+    pub has_vote: bool,
+    /// Whether it is sent every entry.
+    pub is_synchronised: bool,
 }

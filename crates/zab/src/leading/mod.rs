@@ -35,6 +35,7 @@ mod rounds;
 mod learner;
 
 use handing::Handing;
+pub use learner::LearnerView;
 use learner::{Learner, Stage};
 use rounds::{Question, Rounds};
 
@@ -88,6 +89,15 @@ impl Leading {
 
     pub(crate) fn standing(&self, server: &Server) -> (Standing, ServerId) {
         (Standing::Leading(self.epoch), server.member.id)
+    }
+
+    pub(crate) fn learner_views(&self, server: &Server) -> Vec<LearnerView> {
+        let view = |learner: &Learner| LearnerView {
+            id: learner.member.id,
+            has_vote: server.config.is_voter(learner.member.id),
+            is_synchronised: matches!(learner.stage, Stage::Synchronised { .. }),
+        };
+        self.learners.values().map(view).collect()
     }
 
     pub(crate) fn is_broadcasting(&self) -> bool {

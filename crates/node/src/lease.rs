@@ -1,0 +1,201 @@
+//! How long a client may be told anything without asking anybody.
+//!
+//! A client trusts what it hears for two thirds of its session's timeout T; the leader ends the
+//! session when it heard nothing of it for T. So that nobody is told something after its session
+//! may have ended elsewhere, whatever a client says is a *touch*, passed on to the leader with the
+//! moment at which it was heard here. The touch is *confirmed* once the leader took it and then a
+//! quorum still followed that leader. What is to be told to a client is told only within T/3 of a
+//! confirmed moment, and waits for the next confirmation otherwise.
+//!
+//! At most one touch in T/6 leaves for the leader, unless something waits for it; none is
+//! forgotten. The commands of a client confirm the moment they were heard by being committed.
+
+use alloc::vec::Vec;
+
+use zooid_ids::{ConnectionId, Instant, Millis};
+use zooid_zab::message::ChannelId;
+
+use crate::contract::touches::{Touch, read_touches, write_touches};
+use crate::{Effect, Node, ToClient};
+
+/// One connection's moments.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// When its client was heard last.
+    heard: Instant,
+    /// The newest moment that was passed on.
+    relayed: Instant,
+    /// When that was done, since when no confirmation came.
+    outstanding: Option<Instant>,
+    /// The newest moment that is confirmed; none yet for a connection that is not attached.
+    confirmed: Option<Instant>,
+    /// When the next touch is to be passed on.
+    due: Option<Instant>,
+    /// What waits to be told.
+    held: Vec<ToClient>,
+}
+
+impl Lease {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            heard: now,
+            relayed: now,
+            outstanding: None,
+            confirmed: None,
+            due: None,
+            held: Vec::new(),
+        }
+    }
+
+    /// What waits is not told any more.
+    pub(crate) fn drop_held(&mut self) {
+        self.held.clear();
+    }
+
+    fn allows(&self, now: Instant, timeout: Millis) -> bool {
+        // Whoever has no session yet can have lost none.
+        self.confirmed.is_none_or(|confirmed| now <= confirmed + third(timeout))
+    }
+}
+
+fn third(timeout: Millis) -> Millis {
+    Millis(timeout.0 / 3)
+}
+
+fn sixth(timeout: Millis) -> Millis {
+    Millis(timeout.0 / 6)
+}
+
+impl Node {
+    /// A client was heard.
+    pub(crate) fn hear(&mut self, id: ConnectionId) {
+        let now = self.clock.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let lease = &mut connection.lease;
+        lease.heard = now;
+        let waits = !lease.held.is_empty();
+        let due = if waits { now } else { lease.relayed + sixth(connection.timeout) };
+        self.touch_at(id, due);
+    }
+
+    /// Something is to be passed on at this time, or earlier if that was said before.
+    fn touch_at(&mut self, id: ConnectionId, due: Instant) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let lease = &mut connection.lease;
+        if lease.due.is_none_or(|before| due < before) {
+            if let Some(before) = lease.due.replace(due) {
+                self.touching.remove(&(before, id));
+            }
+            self.touching.insert((due, id));
+        }
+    }
+
+    /// Forgets what a connection that is gone had to pass on.
+    pub(crate) fn forget_touch(&mut self, id: ConnectionId, lease: &Lease) {
+        if let Some(due) = lease.due {
+            self.touching.remove(&(due, id));
+        }
+        self.holding.remove(&id);
+    }
+
+    /// Passes on what is due.
+    pub(crate) fn relay_touches(&mut self) {
+        let now = self.clock.now;
+        let mut touches = Vec::new();
+        while self.is_serving()
+            && let Some((due, id)) = self.touching.first().copied()
+            && due <= now
+        {
+            self.touching.pop_first();
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            let lease = &mut connection.lease;
+            lease.due = None;
+            lease.relayed = lease.heard;
+            lease.outstanding.get_or_insert(now);
+            let (session, heard) = (connection.session, lease.heard);
+            touches.push(Touch { session, connection: id, heard });
+        }
+        if !touches.is_empty() {
+            let payload = write_touches(&touches);
+            self.agree(|zab, out| zab.touch(payload, out));
+        }
+    }
+
+    /// This server leads, and these touches came to it: those of sessions that live count. A
+    /// session that is about to end is not confirmed, since nobody may be told otherwise then.
+    pub(crate) fn take_touches(&mut self, channel: Option<ChannelId>, payload: bytes::Bytes) {
+        let Ok(mut touches) = read_touches(payload) else {
+            // A peer that says something else than the contract has is not of this ensemble's
+            // version: nothing of it is confirmed, and its clients come again.
+            return;
+        };
+        let now = self.clock.now;
+        touches.retain(|touch| self.expiry.touch(touch.session, now));
+        let payload = write_touches(&touches);
+        self.agree(|zab, out| zab.confirm(channel, payload, false, out));
+    }
+
+    /// The leader took these touches, and was followed by a quorum afterwards.
+    pub(crate) fn confirm_touches(&mut self, payload: bytes::Bytes) {
+        let Ok(touches) = read_touches(payload) else { return };
+        for touch in touches {
+            self.confirm(touch.connection, touch.heard);
+        }
+    }
+
+    /// What was heard of a client at this moment still found its session alive.
+    pub(crate) fn confirm(&mut self, id: ConnectionId, heard: Instant) {
+        let now = self.clock.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let lease = &mut connection.lease;
+        lease.confirmed = lease.confirmed.max(Some(heard));
+        if heard >= lease.relayed {
+            lease.outstanding = None;
+        }
+        if !lease.held.is_empty() && lease.allows(now, connection.timeout) {
+            let held = core::mem::take(&mut lease.held);
+            self.holding.remove(&id);
+            self.effects.extend(held.into_iter().map(|what| Effect::Tell(id, what)));
+        }
+    }
+
+    /// The entry that makes the session this connection's is committed.
+    pub(crate) fn confirm_opening(&mut self, id: ConnectionId) {
+        if let Some(heard) = self.connections.get(&id).map(|connection| connection.lease.heard) {
+            self.confirm(id, heard);
+        }
+    }
+
+    /// Tells a client something, at once or once it is known that its session lives.
+    pub(crate) fn tell(&mut self, id: ConnectionId, what: ToClient) {
+        let now = self.clock.now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.lease.held.is_empty() && connection.lease.allows(now, connection.timeout) {
+            return self.effects.push(Effect::Tell(id, what));
+        }
+        connection.lease.held.push(what);
+        self.holding.insert(id);
+        self.touch_at(id, now);
+    }
+
+    /// Nothing of this connection's session is at stake any more: what is told tells no state.
+    pub(crate) fn exempt(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.lease.confirmed = None;
+        }
+    }
+
+    /// Ends connections for which the leader has not answered in time: what waits for them must
+    /// not come so late that it surprises.
+    pub(crate) fn give_up_on_leader(&mut self) {
+        let now = self.clock.now;
+        let is_late = |id: &ConnectionId| {
+            let Some(connection) = self.connections.get(id) else { return false };
+            let timeout = connection.timeout;
+            let patience = sixth(timeout).max(Millis(timeout.0 / 3 - 500));
+            connection.lease.outstanding.is_some_and(|since| now.since(since) > patience)
+        };
+        let late: Vec<ConnectionId> = self.holding.iter().copied().filter(is_late).collect();
+        late.into_iter().for_each(|id| self.close(id));
+    }
+}

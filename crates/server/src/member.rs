@@ -1,0 +1,133 @@
+//! This server as a member of an ensemble: what the agreement has to say to other servers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use zooid_ids::ServerId;
+use zooid_storage::LogReader;
+use zooid_transport::Mailbox;
+use zooid_transport::peers::{PeerAddress, PeerSettings, Peers};
+use zooid_zab::message::ChannelId;
+use zooid_zab::{Effect as Agreed, Member as Identity};
+
+use crate::Event;
+use crate::catching_up::CatchingUp;
+use crate::config::{Config, Ensemble, HostPort, Server};
+use crate::serve::ServeError;
+
+/// What an entry takes in a message beside the request that it holds.
+const ENTRY_BYTES: usize = 1 << 20;
+
+/// The connections with the others, for the loop.
+pub(crate) struct Member {
+    peers: Arc<Peers>,
+    catching_up: CatchingUp,
+}
+
+impl Member {
+    pub(crate) fn new(peers: Arc<Peers>, reader: LogReader, mailbox: Arc<Mailbox<Event>>) -> Self {
+        let catching_up = CatchingUp::new(peers.clone(), reader, mailbox);
+        Self { peers, catching_up }
+    }
+
+    /// A channel has ended.
+    pub(crate) fn forget(&self, channel: ChannelId) {
+        self.catching_up.forget(channel);
+    }
+
+    /// Says to other servers what the agreement has to say to them.
+    ///
+    /// # Panics
+    /// If it is nothing that is said to others.
+    pub(crate) fn say(&self, agreed: Agreed) {
+        match agreed {
+            Agreed::Notify { to, notification } => self.peers.notify(to, notification),
+            Agreed::Dial(leader) => self.peers.dial(leader),
+            Agreed::Send { channel, message } => self.catching_up.send(channel, message),
+            Agreed::SendLog { channel, after, through } => {
+                self.catching_up.send_log(channel, after, through);
+            }
+            Agreed::Close(channel) => {
+                self.catching_up.forget(channel);
+                self.peers.close(channel);
+            }
+            other => unreachable!("this is not said to other servers: {other:?}"),
+        }
+    }
+}
+
+/// Listens for the others, and begins to speak to them. Needs tokio's context.
+///
+/// # Errors
+/// [`ServeError::BindPeers`] if a port cannot be listened on.
+pub(crate) async fn start_peers(
+    config: &Config,
+    ensemble: &Ensemble,
+    me: Identity,
+    mailbox: &Arc<Mailbox<Event>>,
+) -> Result<Arc<Peers>, ServeError> {
+    let own = &ensemble.servers[&me.id];
+    let (quorum, election) = listen(ensemble, own).await?;
+    let peers = Peers::new(me, peer_settings(config, ensemble), mailbox.clone());
+    peers.set_members(others(ensemble, me.id));
+    tokio::spawn(peers.clone().serve(quorum, election));
+    warn_of_plaintext(ensemble);
+    Ok(peers)
+}
+
+async fn listen(
+    ensemble: &Ensemble,
+    own: &Server,
+) -> Result<(TcpListener, TcpListener), ServeError> {
+    let (address, election_port) = &own.addresses[0];
+    let bind = async |port: u16| {
+        let host = address.host.clone().filter(|_| !ensemble.listens_everywhere);
+        let address = HostPort { host, port };
+        let bound = match address.resolve() {
+            Ok(resolved) => TcpListener::bind(resolved).await,
+            Err(error) => Err(error),
+        };
+        bound.map_err(|cause| ServeError::BindPeers { address, cause })
+    };
+    Ok((bind(address.port).await?, bind(*election_port).await?))
+}
+
+fn peer_settings(config: &Config, ensemble: &Ensemble) -> PeerSettings {
+    let defaults = PeerSettings::default();
+    PeerSettings {
+        message_bytes: defaults.message_bytes.max(2 * config.frame_bytes + ENTRY_BYTES),
+        dial_patience: Duration::from_millis(ensemble.sync_limit.0.unsigned_abs().min(1000)),
+        ..defaults
+    }
+}
+
+fn others(ensemble: &Ensemble, me: ServerId) -> BTreeMap<ServerId, PeerAddress> {
+    let others = ensemble.servers.values().filter(|server| server.id != me);
+    others
+        .map(|server| {
+            let (address, election_port) = &server.addresses[0];
+            let host = address.host.clone().unwrap_or_default();
+            let (quorum_port, election_port) = (address.port, *election_port);
+            (server.id, PeerAddress { host, quorum_port, election_port })
+        })
+        .collect()
+}
+
+/// As in ZooKeeper, peers speak in plaintext where nothing else is said; whoever can reach their
+/// ports can say anything.
+fn warn_of_plaintext(ensemble: &Ensemble) {
+    let is_local = |server: &Server| {
+        server
+            .addresses
+            .iter()
+            .all(|(address, _)| address.resolve().is_ok_and(|resolved| resolved.ip().is_loopback()))
+    };
+    if !ensemble.servers.values().all(is_local) {
+        tracing::warn!(
+            "the servers of the ensemble speak to each other in plaintext, and to whoever reaches \
+             their ports; keep those closed to others"
+        );
+    }
+}
