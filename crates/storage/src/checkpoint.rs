@@ -11,6 +11,7 @@ use zooid_ids::{LogIndex, Millis, Zxid};
 
 use crate::entry::{Chain, LogPosition};
 use crate::ledger::Ledger;
+use crate::received::CheckpointFiles;
 use crate::run::{Merge, RunError, RunHeader, RunKind, RunReader, RunSummary, RunWriter};
 use crate::{Fatal, Identity};
 
@@ -29,13 +30,41 @@ pub struct RunInManifest {
     pub bytes: u64,
     /// Of the whole file.
     pub checksum: u32,
+    /// Another member wrote it. This one may have written another run of the same zxid, so the
+    /// checksum is part of the file's name.
+    pub received: bool,
 }
 
 impl RunInManifest {
     const LEN: usize = 49;
+    const RECEIVED: u8 = 128;
+
+    pub(crate) fn new(run: &RunSummary, received: bool) -> Self {
+        Self {
+            kind: run.header.kind,
+            position: run.header.position,
+            digest: run.header.digest,
+            records: run.records,
+            bytes: run.bytes,
+            checksum: run.checksum,
+            received,
+        }
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let (zxid, kind) = (self.position.zxid.0, self.kind);
+        if self.received {
+            format!("{zxid:016x}-{:08x}.{kind}", self.checksum)
+        } else {
+            format!("{zxid:016x}.{kind}")
+        }
+    }
 
     fn encode_to(&self, bytes: &mut Vec<u8>) {
-        bytes.put_u8(if self.kind == RunKind::Base { 1 } else { 2 });
+        let kind = if self.kind == RunKind::Base { 1 } else { 2 };
+        bytes.put_u8(if self.received { kind | Self::RECEIVED } else { kind });
         bytes.put_u64_le(self.position.index.0);
         bytes.put_u64_le(self.position.zxid.0);
         bytes.put_u32_le(self.position.chain.0);
@@ -46,7 +75,8 @@ impl RunInManifest {
     }
 
     fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let kind = match bytes.get_u8() {
+        let first = bytes.get_u8();
+        let kind = match first & !Self::RECEIVED {
             1 => RunKind::Base,
             2 => RunKind::Delta,
             _ => return None,
@@ -60,35 +90,29 @@ impl RunInManifest {
             records: bytes.get_u64_le(),
             bytes: bytes.get_u64_le(),
             checksum: bytes.get_u32_le(),
+            received: first & Self::RECEIVED != 0,
         })
-    }
-}
-
-impl From<&RunSummary> for RunInManifest {
-    fn from(run: &RunSummary) -> Self {
-        Self {
-            kind: run.header.kind,
-            position: run.header.position,
-            digest: run.header.digest,
-            records: run.records,
-            bytes: run.bytes,
-            checksum: run.checksum,
-        }
     }
 }
 
 /// Which runs make the checkpoint, oldest first: a base, then deltas. Empty: there is none yet.
 ///
-/// In the ledger: the format (4 bytes, 1), then 49 bytes for each run: kind (1), index (8),
-/// zxid (8), chain (4), digest (8), records (8), bytes (8), checksum (4); little-endian.
+/// In the ledger: the format (4 bytes, 2), whether it is being installed (4), then 49 bytes for
+/// each run: kind (1; with 128 added a received one), index (8), zxid (8), chain (4), digest (8),
+/// records (8), bytes (8), checksum (4); little-endian. Format 1 has neither installations nor
+/// received runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// Oldest first.
     pub runs: Vec<RunInManifest>,
+    /// The runs were received, and the log may still be the one before them: it is to be begun anew
+    /// behind them.
+    pub installing: bool,
 }
 
 impl Manifest {
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+    const FORMAT_BEFORE_RECEIVED: u32 = 1;
 
     /// The state that the runs lead to; [`LogPosition::START`] without any.
     #[must_use]
@@ -97,8 +121,9 @@ impl Manifest {
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(4 + self.runs.len() * RunInManifest::LEN);
+        let mut bytes = Vec::with_capacity(8 + self.runs.len() * RunInManifest::LEN);
         bytes.put_u32_le(Self::FORMAT);
+        bytes.put_u32_le(u32::from(self.installing));
         for run in &self.runs {
             run.encode_to(&mut bytes);
         }
@@ -106,14 +131,16 @@ impl Manifest {
     }
 
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        if bytes.len() < 4 || bytes.get_u32_le() != Self::FORMAT {
-            return None;
-        }
+        let installing = match bytes.try_get_u32_le().ok()? {
+            Self::FORMAT => bytes.try_get_u32_le().ok()? == 1,
+            Self::FORMAT_BEFORE_RECEIVED => false,
+            _ => return None,
+        };
         if !bytes.len().is_multiple_of(RunInManifest::LEN) {
             return None;
         }
         let runs = bytes.chunks(RunInManifest::LEN).map(RunInManifest::decode);
-        Some(Self { runs: runs.collect::<Option<_>>()? })
+        Some(Self { runs: runs.collect::<Option<_>>()?, installing })
     }
 }
 
@@ -143,6 +170,11 @@ impl Checkpoint {
         self.newest().digest
     }
 
+    /// Where one of its runs lies.
+    pub(crate) fn path_of(&self, run: &RunInManifest) -> PathBuf {
+        self.dir.join(run.file_name())
+    }
+
     fn newest(&self) -> &RunInManifest {
         self.runs.last().expect("a checkpoint has a run")
     }
@@ -153,15 +185,9 @@ impl Checkpoint {
     /// # Errors
     /// See [`RunError`].
     pub fn load(&self) -> Result<Merge, RunError> {
-        let open = |run| RunReader::open(&self.dir.join(file_name(run)));
+        let open = |run| RunReader::open(&self.path_of(run));
         Ok(Merge::new(self.runs.iter().map(open).collect::<Result<_, _>>()?))
     }
-}
-
-/// The run's file, as [`RunHeader::file_name`] has it.
-pub(crate) fn file_name(run: &RunInManifest) -> String {
-    let kind = if run.kind == RunKind::Base { "base" } else { "delta" };
-    format!("{:016x}.{kind}", run.position.zxid.0)
 }
 
 /// Why runs were not merged; the checkpoint is what it was.
@@ -179,25 +205,24 @@ pub enum MergeError {
 #[derive(Debug)]
 pub struct Checkpoints {
     ledger: Ledger,
-    dir: PathBuf,
-    identity: Identity,
-    manifest: Manifest,
+    files: CheckpointFiles,
 }
 
 impl Checkpoints {
-    pub(crate) fn new(
-        ledger: Ledger,
-        dir: PathBuf,
-        identity: Identity,
-        manifest: Manifest,
-    ) -> Self {
-        Self { ledger, dir, identity, manifest }
+    pub(crate) fn new(ledger: Ledger, files: CheckpointFiles) -> Self {
+        Self { ledger, files }
     }
 
     /// The runs that count now.
     #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    pub fn manifest(&self) -> Manifest {
+        self.files.manifest()
+    }
+
+    /// For other threads.
+    #[must_use]
+    pub fn files(&self) -> CheckpointFiles {
+        self.files.clone()
     }
 
     /// Begins a run of the state at `position`: a base that holds everything if there is no
@@ -215,7 +240,7 @@ impl Checkpoints {
         digest: u64,
         created: Millis,
     ) -> Result<RunWriter, Fatal> {
-        let newest = self.manifest.position();
+        let newest = self.manifest().position();
         assert!(position.zxid > newest.zxid, "a run at {position} behind one at {newest}");
         self.create(kind, position, digest, created)
     }
@@ -227,12 +252,12 @@ impl Checkpoints {
         digest: u64,
         created: Millis,
     ) -> Result<RunWriter, Fatal> {
-        let is_base = kind == RunKind::Base;
-        assert!(is_base || !self.manifest.runs.is_empty(), "a delta needs a base");
-        let parent = if is_base { Zxid::ZERO } else { self.manifest.position().zxid };
-        let Identity { cluster, incarnation, .. } = self.identity;
+        let (is_base, manifest) = (kind == RunKind::Base, self.manifest());
+        assert!(is_base || !manifest.runs.is_empty(), "a delta needs a base");
+        let parent = if is_base { Zxid::ZERO } else { manifest.position().zxid };
+        let Identity { cluster, incarnation, .. } = self.ledger.identity();
         let header = RunHeader { kind, position, parent, digest, created, cluster, incarnation };
-        RunWriter::create(&self.dir, header)
+        RunWriter::create(self.files.runs(), header)
     }
 
     /// Makes a finished run count: the manifest names it, durable; then files that it made
@@ -242,15 +267,26 @@ impl Checkpoints {
     /// # Errors
     /// [`Fatal`]: it is unknown which manifest is on disk; both are whole.
     pub fn publish(&mut self, run: &RunSummary) -> Result<(), Fatal> {
-        let mut manifest = self.manifest.clone();
+        let mut manifest = self.manifest();
         match run.header.kind {
             RunKind::Base => manifest.runs.clear(),
             RunKind::Delta => assert_eq!(run.header.parent, manifest.position().zxid),
         }
-        manifest.runs.push(run.into());
-        self.ledger.put(self.identity, &manifest)?;
-        self.manifest = manifest;
+        manifest.runs.push(RunInManifest::new(run, false));
+        self.name(manifest)?;
         self.remove_unnamed()
+    }
+
+    /// The log begins behind the received runs now: the manifest says so, durable.
+    pub(crate) fn installed(&mut self) -> Result<(), Fatal> {
+        self.name(Manifest { installing: false, ..self.manifest() })
+    }
+
+    /// Makes this the manifest, durable.
+    pub(crate) fn name(&mut self, manifest: Manifest) -> Result<(), Fatal> {
+        self.ledger.put_manifest(&manifest)?;
+        self.files.set_manifest(manifest);
+        Ok(())
     }
 
     /// Writes all runs as one base, without tombstones, and publishes it once it was read back.
@@ -259,7 +295,8 @@ impl Checkpoints {
     /// # Errors
     /// See [`MergeError`].
     pub fn merge(&mut self, created: Millis) -> Result<(), MergeError> {
-        let Some(checkpoint) = Checkpoint::new(&self.manifest, self.dir.clone())
+        let dir = self.files.runs();
+        let Some(checkpoint) = Checkpoint::new(&self.manifest(), dir.to_path_buf())
             .filter(|checkpoint| checkpoint.runs.len() > 1)
         else {
             return Ok(());
@@ -271,15 +308,16 @@ impl Checkpoints {
             run.push(key, Some(value))?;
         }
         let run = run.finish()?;
-        RunReader::open(&self.dir.join(run.header.file_name()))?.verify()?;
+        RunReader::open(&dir.join(run.header.file_name()))?.verify()?;
         Ok(self.publish(&run)?)
     }
 
     /// Removes what the manifest does not name. A file that stays costs room, nothing else.
     pub(crate) fn remove_unnamed(&self) -> Result<(), Fatal> {
-        let named: Vec<String> = self.manifest.runs.iter().map(file_name).collect();
-        let fatal = || Fatal::at("remove old runs", &self.dir);
-        for entry in fs::read_dir(&self.dir).map_err(fatal())? {
+        let (manifest, dir) = (self.manifest(), self.files.runs());
+        let named: Vec<String> = manifest.runs.iter().map(RunInManifest::file_name).collect();
+        let fatal = || Fatal::at("remove old runs", dir);
+        for entry in fs::read_dir(dir).map_err(fatal())? {
             let entry = entry.map_err(fatal())?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_run = [".base", ".delta", ".tmp"].iter().any(|end| name.ends_with(end));
@@ -288,5 +326,50 @@ impl Checkpoints {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(received: bool) -> RunInManifest {
+        RunInManifest {
+            kind: RunKind::Delta,
+            position: LogPosition {
+                index: LogIndex(3),
+                zxid: Zxid(0x1_0000_0004),
+                chain: Chain(5),
+            },
+            digest: 6,
+            records: 7,
+            bytes: 8,
+            checksum: 0x9a,
+            received,
+        }
+    }
+
+    #[test]
+    fn a_manifest_comes_back() {
+        let manifest = Manifest { runs: vec![run(true), run(false)], installing: true };
+        let bytes = manifest.encode();
+        assert_eq!(Manifest::decode(&bytes), Some(manifest));
+        assert_eq!(Manifest::decode(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(Manifest::decode(&bytes[..5]), None);
+    }
+
+    #[test]
+    fn the_format_before_there_were_received_runs_is_read() {
+        let manifest = Manifest { runs: vec![run(false)], installing: false };
+        let mut bytes = manifest.encode();
+        bytes.drain(4..8);
+        bytes[0] = 1;
+        assert_eq!(Manifest::decode(&bytes), Some(manifest));
+    }
+
+    #[test]
+    fn a_received_run_has_a_name_of_its_own() {
+        assert_eq!(run(false).file_name(), "0000000100000004.delta");
+        assert_eq!(run(true).file_name(), "0000000100000004-0000009a.delta");
     }
 }

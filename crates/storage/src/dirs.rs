@@ -6,6 +6,8 @@
 //!               witness
 //!               ledger/      sled
 //!               runs/        checkpoint runs
+//!               staging/     runs that are being received
+//!               suspect      see `suspect`
 //! dataLogDir/zooid/format    (the same files if both directories are one)
 //!                  lock
 //!                  log/      raft-engine
@@ -18,8 +20,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
-use zooid_ids::ServerId;
+use zooid_ids::{Millis, ServerId};
 
+use crate::suspect::SuspectMark;
 use crate::{Fatal, Identity};
 
 /// The version of everything that this crate lays out in the directories.
@@ -36,6 +39,8 @@ pub struct Config {
     pub server: ServerId,
     /// What an unused directory becomes; its `server` must be the one above.
     pub identity_if_fresh: Identity,
+    /// What to do if something that was acknowledged may be missing.
+    pub if_suspect: IfSuspect,
     /// How many entries the log keeps behind the checkpoint, for followers that are a little late.
     pub keep_entries: u64,
     /// Size at which the log begins a new file, in bytes.
@@ -53,11 +58,21 @@ impl Config {
             log_dir,
             server: identity_if_fresh.server,
             identity_if_fresh,
+            if_suspect: IfSuspect::Refuse,
             keep_entries: 100_000,
             log_file_bytes: 64 << 20,
             purge_threshold_bytes: 256 << 20,
         }
     }
+}
+
+/// What to do with directories in which something that was acknowledged may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfSuspect {
+    /// Change nothing and do not start: nobody else has what is missing.
+    Refuse,
+    /// Keep what is there aside and begin empty, marked as a suspect: the others have it all.
+    SetAside,
 }
 
 /// Why the directories cannot be used; each says what was found where, and what to do.
@@ -154,13 +169,40 @@ impl DataDirs {
             locks.push(claim(&log)?);
         }
         let dirs = Self { log: log.join("log"), data, _locks: locks };
-        for dir in [dirs.runs(), dirs.ledger(), dirs.log.clone()] {
-            make_dir(&dir)?;
-        }
+        let finished = dirs.suspect_mark().finish(&log);
+        finished.map_err(DirError::at("move suspect files aside in", &dirs.data))?;
+        dirs.make()?;
         for dir in std::collections::BTreeSet::from([data_dir, log_dir, &dirs.data, &log]) {
             sync_dir(dir).map_err(DirError::at("sync", dir))?;
         }
         Ok(dirs)
+    }
+
+    fn make(&self) -> Result<(), DirError> {
+        [self.runs(), self.ledger(), self.log.clone()].iter().try_for_each(|dir| {
+            make_dir(dir)?;
+            Ok(())
+        })
+    }
+
+    /// Moves everything aside that recovery looks at, leaves the mark, and begins empty. Nothing
+    /// may be open.
+    pub(crate) fn set_aside(&self, finding: &str, now: Millis) -> Result<(), DirError> {
+        let log = self.log.parent().unwrap_or(&self.log);
+        let aside = self.suspect_mark().set_aside(log, finding, now);
+        aside.map_err(DirError::at("move suspect files aside in", &self.data))?;
+        self.make()
+    }
+
+    /// What was found suspect here, if this server was not re-admitted since.
+    pub(crate) fn suspect(&self) -> Result<Option<String>, DirError> {
+        self.suspect_mark()
+            .read()
+            .map_err(DirError::at("read the mark of a suspect in", &self.data))
+    }
+
+    pub(crate) fn suspect_mark(&self) -> SuspectMark {
+        SuspectMark::of(&self.data)
     }
 
     /// `zooid` in dataDir.
@@ -176,6 +218,11 @@ impl DataDirs {
     /// Where the checkpoint runs lie.
     pub(crate) fn runs(&self) -> PathBuf {
         self.data.join("runs")
+    }
+
+    /// Where runs are received.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.data.join("staging")
     }
 
     /// sled's directory.

@@ -9,7 +9,7 @@ use zooid_ids::{ClusterId, Epoch, Incarnation, Millis, ServerId};
 /// Which server of which ensemble a directory belongs to.
 ///
 /// ```text
-///  0  4  format      2
+///  0  4  format      1
 ///  4  8  server
 /// 12 16  cluster
 /// 28 16  incarnation

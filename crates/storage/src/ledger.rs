@@ -1,4 +1,5 @@
-//! The ledger: whose directory this is, and which runs make the checkpoint.
+//! The ledger: whose directory this is, which runs make the checkpoint, and what other members had
+//! acknowledged.
 //!
 //! sled keeps it, some kilobytes in all. sled fails open, its `flush` is not durable by itself,
 //! and a power cut can break it on every member at once. So each record carries its own checksum
@@ -14,9 +15,11 @@
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, BufMut};
 
+use crate::acknowledged::Acknowledged;
 use crate::checkpoint::Manifest;
 use crate::dirs::sync_dir;
 use crate::recovery::LedgerFound;
@@ -24,38 +27,93 @@ use crate::{Fatal, Identity};
 
 const KEY_IDENTITY: &str = "identity";
 const KEY_MANIFEST: &str = "manifest";
+const KEY_ACKNOWLEDGED: &str = "acknowledged";
 const CACHE_BYTES: u64 = 4 << 20;
 const RECORD_HEADER_LEN: usize = 12;
 
-/// The open ledger. Every write is durable when it returns.
-#[derive(Debug)]
+/// The ledger, shared by all who write it. Every write is durable when it returns.
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
-    db: sled::Db,
-    dir: PathBuf,
-    sequence: u64,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Apart from the files, so that nobody who asks for it waits for the disk.
+    identity: Mutex<Identity>,
+    files: Mutex<LedgerFiles>,
 }
 
 impl Ledger {
+    /// Whose directory this is.
+    pub(crate) fn identity(&self) -> Identity {
+        *lock(&self.shared.identity)
+    }
+
+    pub(crate) fn put_identity(&self, identity: Identity) -> Result<(), Fatal> {
+        self.put(KEY_IDENTITY, &identity.encode())?;
+        *lock(&self.shared.identity) = identity;
+        Ok(())
+    }
+
+    pub(crate) fn put_manifest(&self, manifest: &Manifest) -> Result<(), Fatal> {
+        self.put(KEY_MANIFEST, &manifest.encode())
+    }
+
+    pub(crate) fn put_acknowledged(&self, acknowledged: &[Acknowledged]) -> Result<(), Fatal> {
+        self.put(KEY_ACKNOWLEDGED, &Acknowledged::encode_all(acknowledged))
+    }
+
+    fn put(&self, key: &str, content: &[u8]) -> Result<(), Fatal> {
+        let mut files = lock(&self.shared.files);
+        files.insert(key, content)?;
+        files.flush()
+    }
+}
+
+/// A panic while one of them was held left it whole: each change is one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The files, before it is decided whose they are.
+#[derive(Debug)]
+pub(crate) struct LedgerFiles {
+    db: sled::Db,
+    dir: PathBuf,
+    sequence: u64,
+    acknowledged: Vec<Acknowledged>,
+}
+
+impl LedgerFiles {
     /// Opens what is in `dir`; what cannot be read is moved aside, kept, and begun anew.
     pub(crate) fn open(dir: &Path) -> Result<(Self, LedgerFound), Fatal> {
-        let dir = dir.to_path_buf();
-        match read(&dir) {
-            Ok((db, found, sequence)) => Ok((Self { db, dir, sequence }, found)),
+        match read(dir) {
+            Ok(read) => Ok(read),
             Err(why) => {
-                let moved_to =
-                    move_aside(&dir).map_err(Fatal::at("move the ledger aside", &dir))?;
-                let (db, _, sequence) =
-                    read(&dir).map_err(Fatal::at("begin the ledger anew", &dir))?;
-                Ok((Self { db, dir, sequence }, LedgerFound::Unreadable { why, moved_to }))
+                let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
+                let (files, _) = read(dir).map_err(Fatal::at("begin the ledger anew", dir))?;
+                Ok((files, LedgerFound::Unreadable { why, moved_to }))
             }
         }
     }
 
-    /// Makes both records durable.
-    pub(crate) fn put(&mut self, identity: Identity, manifest: &Manifest) -> Result<(), Fatal> {
+    /// What other members had acknowledged, as it was last recorded.
+    pub(crate) fn acknowledged(&self) -> &[Acknowledged] {
+        &self.acknowledged
+    }
+
+    /// Makes it the ledger of `identity`, durable.
+    pub(crate) fn begin(
+        mut self,
+        identity: Identity,
+        manifest: &Manifest,
+    ) -> Result<Ledger, Fatal> {
         self.insert(KEY_IDENTITY, &identity.encode())?;
         self.insert(KEY_MANIFEST, &manifest.encode())?;
-        self.flush()
+        self.flush()?;
+        let shared = Shared { identity: Mutex::new(identity), files: Mutex::new(self) };
+        Ok(Ledger { shared: Arc::new(shared) })
     }
 
     fn insert(&mut self, key: &str, content: &[u8]) -> Result<(), Fatal> {
@@ -76,37 +134,40 @@ impl Ledger {
 }
 
 /// A damaged database may panic in sled instead of being refused.
-fn read(dir: &Path) -> Result<(sled::Db, LedgerFound, u64), String> {
+fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
     catch_unwind(AssertUnwindSafe(|| {
         let db = sled::Config::new()
             .path(dir)
             .cache_capacity(CACHE_BYTES)
             .open()
             .map_err(|error| error.to_string())?;
-        let identity = get(&db, KEY_IDENTITY, Identity::decode)?;
-        let manifest = get(&db, KEY_MANIFEST, Manifest::decode)?;
-        let sequence = identity.iter().map(|(_, at)| *at).max();
-        let sequence = sequence.max(manifest.as_ref().map(|(_, at)| *at)).unwrap_or(0);
+        let mut sequence = 0;
+        let identity = get(&db, KEY_IDENTITY, Identity::decode, &mut sequence)?;
+        let manifest = get(&db, KEY_MANIFEST, Manifest::decode, &mut sequence)?;
+        let acknowledged = get(&db, KEY_ACKNOWLEDGED, Acknowledged::decode_all, &mut sequence)?;
         let found = match (identity, manifest) {
             (None, None) => LedgerFound::Empty,
-            (Some((identity, _)), Some((manifest, _))) => LedgerFound::Read { identity, manifest },
+            (Some(identity), Some(manifest)) => LedgerFound::Read { identity, manifest },
             _ => return Err("one of its two records is missing".into()),
         };
-        Ok((db, found, sequence))
+        let (dir, acknowledged) = (dir.to_path_buf(), acknowledged.unwrap_or_default());
+        Ok((LedgerFiles { db, dir, sequence, acknowledged }, found))
     }))
     .unwrap_or_else(|_| Err("sled panicked while it opened its files".into()))
 }
 
+/// What stands at `key`; `sequence` becomes the highest that was seen.
 fn get<T>(
     db: &sled::Db,
     key: &str,
     decode_content: impl FnOnce(&[u8]) -> Option<T>,
-) -> Result<Option<(T, u64)>, String> {
+    sequence: &mut u64,
+) -> Result<Option<T>, String> {
     let Some(record) = db.get(key).map_err(|error| error.to_string())? else { return Ok(None) };
-    let (sequence, content) =
+    let (at, content) =
         decode(key, &record).ok_or_else(|| format!("the checksum of `{key}` does not hold"))?;
-    let content = decode_content(content).ok_or_else(|| format!("`{key}` is not readable"))?;
-    Ok(Some((content, sequence)))
+    *sequence = at.max(*sequence);
+    decode_content(content).map(Some).ok_or_else(|| format!("`{key}` is not readable"))
 }
 
 fn encode(key: &str, sequence: u64, content: &[u8]) -> Vec<u8> {
@@ -147,7 +208,7 @@ fn move_aside(dir: &Path) -> std::io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use zooid_ids::{ClusterId, Incarnation, Millis, ServerId};
+    use zooid_ids::{ClusterId, Incarnation, Millis, ServerId, Zxid};
 
     use super::*;
 
@@ -163,14 +224,21 @@ mod tests {
     #[test]
     fn what_was_put_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut ledger, found) = Ledger::open(dir.path()).unwrap();
+        let (files, found) = LedgerFiles::open(dir.path()).unwrap();
         assert_eq!(found, LedgerFound::Empty);
-        ledger.put(identity(), &Manifest::default()).unwrap();
+        let ledger = files.begin(identity(), &Manifest::default()).unwrap();
+        let formed = Identity { cluster: ClusterId(9), ..identity() };
+        ledger.put_identity(formed).unwrap();
+        assert_eq!(ledger.identity(), formed);
+        let acknowledged =
+            Acknowledged { server: ServerId(7), incarnation: Incarnation(8), zxid: Zxid(9) };
+        ledger.put_acknowledged(&[acknowledged]).unwrap();
         drop(ledger);
-        let (ledger, found) = Ledger::open(dir.path()).unwrap();
+        let (files, found) = LedgerFiles::open(dir.path()).unwrap();
         let manifest = Manifest::default();
-        assert_eq!(found, LedgerFound::Read { identity: identity(), manifest });
-        assert_eq!(ledger.sequence, 2);
+        assert_eq!(found, LedgerFound::Read { identity: formed, manifest });
+        assert_eq!(files.acknowledged(), [acknowledged]);
+        assert_eq!(files.sequence, 4);
     }
 
     #[test]
@@ -188,13 +256,12 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("ledger");
         fs::create_dir(&dir).unwrap();
-        let (mut ledger, _) = Ledger::open(&dir).unwrap();
-        ledger.put(identity(), &Manifest::default()).unwrap();
-        drop(ledger);
+        let (files, _) = LedgerFiles::open(&dir).unwrap();
+        drop(files.begin(identity(), &Manifest::default()).unwrap());
         let length = fs::metadata(dir.join("db")).unwrap().len() as usize;
         fs::write(dir.join("db"), vec![0xa5; length]).unwrap();
         fs::write(dir.join("conf"), b"not sled's").unwrap();
-        let (_, found) = Ledger::open(&dir).unwrap();
+        let (_, found) = LedgerFiles::open(&dir).unwrap();
         let LedgerFound::Unreadable { moved_to, .. } = found else { panic!("{found:?}") };
         assert_eq!(fs::read(moved_to.join("conf")).unwrap(), b"not sled's");
     }

@@ -24,20 +24,28 @@ mod precheck;
 mod witness;
 
 mod checkpoint;
+mod install;
 mod ledger;
+mod received;
 mod run;
+
+mod acknowledged;
+mod suspect;
 
 mod dirs;
 mod fatal;
 mod identity;
 
+pub use acknowledged::{Acknowledged, Acknowledgements};
 pub use checkpoint::{Checkpoint, Checkpoints, Manifest, MergeError, RunInManifest};
-pub use dirs::{Config, DataDirs, DirError, Sizes};
+pub use dirs::{Config, DataDirs, DirError, IfSuspect, Sizes};
 pub use entry::{Chain, LogEntry, LogPosition, RecordError};
 pub use fatal::Fatal;
 pub use identity::{Identity, Promise};
+pub use install::install;
 pub use log::{Appended, Entries, LogReader, LogWriter, ReadError};
 pub use precheck::{FilesFound, Tear};
+pub use received::{CheckpointFiles, OpenCheckpoint, OpenRun, StageError, Staged};
 pub use recovery::{
     AboveCheckpoint, Found, LedgerFound, LogFound, Recovered, Recovery, Refusal, RunFound,
     Suspicion, WitnessFound, recover,

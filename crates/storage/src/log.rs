@@ -18,11 +18,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
-use zooid_ids::{LogIndex, Millis, Zxid};
+use zooid_ids::{ClusterId, LogIndex, Millis, Zxid};
 
 use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
+use crate::ledger::Ledger;
+use crate::suspect::SuspectMark;
 use crate::witness::{Witness, WitnessRecord};
-use crate::{Config, Fatal, Identity, Promise};
+use crate::{Config, DataDirs, Fatal, Identity, Promise};
 
 use reader::Span;
 use retention::Retention;
@@ -75,8 +77,10 @@ pub struct LogWriter {
     /// Shares with all readers how far the log reaches.
     reader: LogReader,
     witness: Witness,
+    /// Knows whose log this is.
+    ledger: Ledger,
+    suspect: SuspectMark,
     dir: PathBuf,
-    identity: Identity,
     promise: Promise,
     retention: Retention,
 }
@@ -89,7 +93,9 @@ impl std::fmt::Debug for LogWriter {
 
 /// What a writer begins with, as recovery found it.
 pub(crate) struct Start {
-    pub(crate) identity: Identity,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) witness: Witness,
+    pub(crate) ledger: Ledger,
     pub(crate) promise: Promise,
     pub(crate) base: LogPosition,
     pub(crate) last: LogPosition,
@@ -99,25 +105,20 @@ impl LogWriter {
     /// Makes the directory durable and writes one synced batch with the keys, which makes durable
     /// what stands before it; then sets the witness. Only after that may anybody be told how far
     /// the log reaches.
-    pub(crate) fn begin(
-        engine: Arc<Engine>,
-        witness: Witness,
-        config: &Config,
-        dir: &Path,
-        start: Start,
-    ) -> Result<Self, Fatal> {
-        let Start { identity, promise, base, last } = start;
+    pub(crate) fn begin(config: &Config, dirs: &DataDirs, start: Start) -> Result<Self, Fatal> {
+        let Start { engine, witness, ledger, promise, base, last } = start;
         let retention = Retention::new(
             config.keep_entries,
             config.purge_threshold_bytes / 2,
             last.index,
             engine.get_used_size() as u64,
         );
+        let (dir, suspect) = (dirs.log().to_path_buf(), dirs.suspect_mark());
         let times_opened = opened_before(&engine) + 1;
         let reader = LogReader::new(engine, Span { base, last });
-        let log = Self { reader, witness, dir: dir.to_path_buf(), identity, promise, retention };
+        let log = Self { reader, witness, ledger, suspect, dir, promise, retention };
         crate::dirs::sync_dir_and_parent(&log.dir)?;
-        let mut batch = log.batch_of_keys()?;
+        let mut batch = log.batch_of_keys(log.identity())?;
         log.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
         log.write(&mut batch, &mut Appended::default())?;
         // Only now: what raft-engine found may have been written and never synced.
@@ -131,8 +132,8 @@ impl LogWriter {
             forming: self.last() == LogPosition::START,
             position: self.last(),
             promise: self.promise,
-            server: self.identity.server,
-            incarnation: self.identity.incarnation,
+            server: self.identity().server,
+            incarnation: self.identity().incarnation,
         }
     }
 
@@ -183,7 +184,7 @@ impl LogWriter {
     pub fn put_promise(&mut self, promise: Promise) -> Result<(), Fatal> {
         assert!(promise.epoch >= self.promise.epoch, "a promise is never taken back");
         self.promise = promise;
-        let mut batch = self.batch_of_keys()?;
+        let mut batch = self.batch_of_keys(self.identity())?;
         self.write(&mut batch, &mut Appended::default())?;
         self.witness.promised(promise)
     }
@@ -243,7 +244,7 @@ impl LogWriter {
         assert!(checkpoint.index >= base.index, "checkpoints do not go back");
         self.reader.set_span(Span { base: checkpoint, last });
         let first = self.retention.first_to_keep(checkpoint.index).0;
-        let mut batch = self.batch_of_keys()?;
+        let mut batch = self.batch_of_keys(self.identity())?;
         batch.add_command(REGION, Command::Compact { index: first });
         self.write(&mut batch, &mut Appended::default())?;
         self.reader
@@ -251,6 +252,50 @@ impl LogWriter {
             .purge_expired_files()
             .map_err(Fatal::at("remove old files of the log", &self.dir))?;
         self.reader.before_first().map_err(Fatal::at("read the log", &self.dir))
+    }
+
+    /// Says that the log may hold nothing, durable: it is about to be begun anew.
+    pub(crate) fn witness_nothing(&self) -> Result<(), Fatal> {
+        self.witness.lowered(LogPosition::START)
+    }
+
+    /// Drops every entry; the next one follows `checkpoint`. The keys go with the entries, so they
+    /// are written anew in the same batch.
+    pub(crate) fn begin_anew(&mut self, checkpoint: LogPosition) -> Result<(), Fatal> {
+        let times_opened = opened_before(self.reader.engine());
+        let mut batch = LogBatch::with_capacity(5);
+        batch.add_command(REGION, Command::Clean);
+        self.put_keys(&mut batch, self.identity())?;
+        self.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
+        self.mark_end(&mut batch, checkpoint)?;
+        self.reader.set_span(Span { base: checkpoint, last: checkpoint });
+        self.write(&mut batch, &mut Appended::default())?;
+        let found = self.reader.engine().get_used_size() as u64;
+        self.retention = self.retention.anew(checkpoint.index, found);
+        self.witness.restarted(self.witness_record())
+    }
+
+    /// From now on this is the log of a member of `cluster`, durable here and in the ledger. The
+    /// identity that was drawn for a new directory names no ensemble that was ever formed.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown which of the two is on the disk; the log's counts.
+    pub fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), Fatal> {
+        let identity = Identity { cluster, ..self.identity() };
+        if identity == self.identity() {
+            return Ok(());
+        }
+        let mut batch = self.batch_of_keys(identity)?;
+        self.write(&mut batch, &mut Appended::default())?;
+        self.ledger.put_identity(identity)
+    }
+
+    /// This server is a member with a vote again: it is a suspect no more, durable.
+    ///
+    /// # Errors
+    /// [`Fatal`]: it is unknown whether the mark is still there.
+    pub fn readmitted(&mut self) -> Result<(), Fatal> {
+        self.suspect.clear()
     }
 
     /// The end of the durable log.
@@ -288,7 +333,7 @@ impl LogWriter {
     /// Whose log this is.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        self.identity
+        self.ledger.identity()
     }
 
     /// The entries from `from` to `to`, both included, read as they are asked for.
@@ -300,13 +345,17 @@ impl LogWriter {
         Entries::new(self.reader.engine().clone(), from, to.min(last.index), before)
     }
 
-    fn batch_of_keys(&self) -> Result<LogBatch, Fatal> {
+    fn batch_of_keys(&self, identity: Identity) -> Result<LogBatch, Fatal> {
         let mut batch = LogBatch::with_capacity(4);
+        self.put_keys(&mut batch, identity)?;
+        Ok(batch)
+    }
+
+    fn put_keys(&self, batch: &mut LogBatch, identity: Identity) -> Result<(), Fatal> {
         let mut promise = Vec::with_capacity(Promise::LEN);
         self.promise.encode_to(&mut promise);
-        self.put(&mut batch, KEY_IDENTITY, self.identity.encode())?;
-        self.put(&mut batch, KEY_PROMISE, promise)?;
-        Ok(batch)
+        self.put(batch, KEY_IDENTITY, identity.encode())?;
+        self.put(batch, KEY_PROMISE, promise)
     }
 
     fn put(&self, batch: &mut LogBatch, key: &[u8], value: Vec<u8>) -> Result<(), Fatal> {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use zooid_ids::{LogIndex, ServerId};
 
-use crate::checkpoint::{Manifest, RunInManifest, file_name};
+use crate::checkpoint::{Manifest, RunInManifest};
 use crate::entry::LogPosition;
 use crate::precheck::{FilesFound, Tear};
 use crate::run::{RunKind, RunSummary};
@@ -135,6 +135,19 @@ pub struct RunFound {
     pub file: String,
     /// What it says of itself, if all of it is whole; otherwise what is wrong.
     pub read: Result<RunSummary, String>,
+}
+
+impl RunFound {
+    /// As a manifest would name it, if it is whole. A received one has another name than its own.
+    fn whole(&self) -> Option<(&RunSummary, RunInManifest)> {
+        let run = self.read.as_ref().ok()?;
+        Some((run, RunInManifest::new(run, self.file != run.header.file_name())))
+    }
+
+    /// Whether it lies here without ever having been named: installing it was not begun.
+    fn is_received(&self) -> bool {
+        self.whole().is_some_and(|(_, run)| run.received && run.file_name() == self.file)
+    }
 }
 
 /// What follows from what was found. Its `Display` is the sentence that an operator reads.
@@ -335,6 +348,11 @@ impl Found {
     fn judge(&self) -> Result<Recovery, Suspicion> {
         self.check_files()?;
         let witness = self.witness.newest().ok_or_else(|| self.witness_lost())?;
+        if let LedgerFound::Read { identity, manifest } = &self.ledger
+            && manifest.installing
+        {
+            return self.finish_installing(*identity);
+        }
         let LogFound::Entries { first, end, at_checkpoint, at_witness, above } = &self.log else {
             return self.without_entries(witness);
         };
@@ -368,6 +386,21 @@ impl Found {
             FilesFound::Torn(tear) => Recovery::TornTail { tear: tear.clone(), recovered },
             _ => Recovery::Sound(recovered),
         }
+    }
+
+    /// Whatever the log holds, it is to be begun anew.
+    fn finish_installing(&self, identity: Identity) -> Result<Recovery, Suspicion> {
+        if let LogFound::Unopenable(why) = &self.log {
+            return Err(self.log_unreadable(why));
+        }
+        let manifest = self.manifest(LogIndex(0))?;
+        Ok(self.go_on(Recovered {
+            identity: self.log_identity.unwrap_or(identity),
+            last: manifest.position(),
+            manifest,
+            promise: self.promise(),
+            ledger_rebuilt: None,
+        }))
     }
 
     fn check_files(&self) -> Result<(), Suspicion> {
@@ -404,7 +437,7 @@ impl Found {
         }
         let named = matches!(&self.ledger,
             LedgerFound::Read { manifest, .. } if *manifest != Manifest::default());
-        if named || !self.runs.is_empty() {
+        if named || !self.runs.iter().all(RunFound::is_received) {
             return Err(Suspicion::NeverFormed { dir: self.data_dir.clone() });
         }
         Ok(Recovery::Forming { promise: self.promise() })
@@ -428,11 +461,11 @@ impl Found {
     }
 
     fn check_run(&self, run: &RunInManifest) -> Result<(), Suspicion> {
-        let name = file_name(run);
+        let name = run.file_name();
         let why = match self.runs.iter().find(|found| found.file == name).map(|run| &run.read) {
             None => "it is missing".into(),
             Some(Err(why)) => why.clone(),
-            Some(Ok(read)) if RunInManifest::from(read) == *run => return Ok(()),
+            Some(Ok(read)) if RunInManifest::new(read, run.received) == *run => return Ok(()),
             Some(Ok(_)) => "it is another run than the ledger names".into(),
         };
         Err(Suspicion::RunUnusable { file: self.data_dir.join("runs").join(name), why })
@@ -440,19 +473,21 @@ impl Found {
 
     /// The newest run that is durable in the log too, with all its parents.
     fn rebuilt(&self, log_end: LogIndex) -> Manifest {
-        let mut whole: Vec<&RunSummary> = self
+        let mut whole: Vec<_> = self
             .runs
             .iter()
-            .filter_map(|run| run.read.as_ref().ok())
-            .filter(|run| run.header.position.index <= log_end)
-            .filter(|run| self.log_identity.is_some_and(|own| own.cluster == run.header.cluster))
+            .filter_map(RunFound::whole)
+            .filter(|(run, _)| run.header.position.index <= log_end)
+            .filter(|(run, _)| {
+                self.log_identity.is_some_and(|own| own.cluster == run.header.cluster)
+            })
             .collect();
         // At one zxid a base is as good as the delta that leads there, and stands alone.
-        whole.sort_by_key(|run| {
+        whole.sort_by_key(|(run, _)| {
             (std::cmp::Reverse(run.header.position.zxid), run.header.kind == RunKind::Delta)
         });
-        let chains = whole.iter().map(|newest| chain_to(newest, &whole));
-        Manifest { runs: chains.flatten().next().unwrap_or_default() }
+        let chains = whole.iter().map(|newest| chain_to(*newest, &whole));
+        Manifest { runs: chains.flatten().next().unwrap_or_default(), installing: false }
     }
 
     fn why_ledger_was_rebuilt(&self) -> Option<String> {
@@ -467,15 +502,19 @@ impl Found {
 }
 
 /// `newest` and its parents, oldest first; `None` if one of them is not there.
-fn chain_to(newest: &RunSummary, whole: &[&RunSummary]) -> Option<Vec<RunInManifest>> {
-    let mut chain = vec![RunInManifest::from(newest)];
-    let mut run = newest;
+fn chain_to(
+    newest: (&RunSummary, RunInManifest),
+    whole: &[(&RunSummary, RunInManifest)],
+) -> Option<Vec<RunInManifest>> {
+    let (mut run, named) = newest;
+    let mut chain = vec![named];
     while run.header.kind == RunKind::Delta {
         let parent = run.header.parent;
-        run = whole.iter().find(|other| {
+        let (before, named) = whole.iter().find(|(other, _)| {
             other.header.position.zxid == parent && parent < run.header.position.zxid
         })?;
-        chain.push(run.into());
+        chain.push(*named);
+        run = before;
     }
     chain.reverse();
     Some(chain)

@@ -76,6 +76,13 @@ pub enum RunKind {
     Delta,
 }
 
+/// The end of the file's name.
+impl std::fmt::Display for RunKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if *self == Self::Base { "base" } else { "delta" })
+    }
+}
+
 /// What a run says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunHeader {
@@ -99,8 +106,7 @@ impl RunHeader {
     /// The file's name: zxid and kind, so that it is told without opening it.
     #[must_use]
     pub fn file_name(&self) -> String {
-        let kind = if self.kind == RunKind::Base { "base" } else { "delta" };
-        format!("{:016x}.{kind}", self.position.zxid.0)
+        format!("{:016x}.{}", self.position.zxid.0, self.kind)
     }
 
     fn encode(&self) -> [u8; HEADER_LEN] {

@@ -37,6 +37,9 @@ impl fmt::Display for Recovered {
             0 => f.write_str(", all of it in the log")?,
             count => write!(f, ", up to {} in {count} run(s)", self.manifest.position())?,
         }
+        if self.manifest.installing {
+            f.write_str("; they were received, and installing them is finished now")?;
+        }
         match &self.ledger_rebuilt {
             None => Ok(()),
             Some(why) => {
@@ -50,8 +53,16 @@ impl std::error::Error for Suspicion {}
 
 impl fmt::Display for Suspicion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.what(f)?;
-        write!(f, ": {WHAT_TO_DO}")
+        write!(f, "{}: {WHAT_TO_DO}", Finding(self))
+    }
+}
+
+/// What was found, without what to do.
+pub(crate) struct Finding<'a>(pub(crate) &'a Suspicion);
+
+impl fmt::Display for Finding<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.what(f)
     }
 }
 

@@ -5,17 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use raft_engine::Engine;
-use zooid_ids::Zxid;
+use zooid_ids::{LogIndex, Zxid};
 
+use crate::acknowledged::{Acknowledged, Acknowledgements};
 use crate::checkpoint::{Checkpoint, Checkpoints, Manifest};
-use crate::dirs::{Config, DataDirs, DirError};
+use crate::dirs::{Config, DataDirs, DirError, IfSuspect};
 use crate::entry::LogPosition;
-use crate::ledger::Ledger;
+use crate::ledger::LedgerFiles;
 use crate::log::{self, Entries, LogReader, LogWriter, ReadError, Start};
 use crate::precheck::{self, FilesFound};
+use crate::received::CheckpointFiles;
 use crate::recovery::{Found, LedgerFound, LogFound, Recovered, Recovery, RunFound, recover};
 use crate::recovery::{Refusal, Suspicion};
 use crate::run::RunReader;
+use crate::sentence::Finding;
 use crate::witness::{self, Witness, WitnessRecord};
 use crate::{Fatal, Identity, Promise};
 
@@ -28,6 +31,9 @@ pub struct Storage;
 pub struct Opened {
     /// What was found: never [`Recovery::Suspect`] or [`Recovery::Refused`].
     pub recovery: Recovery,
+    /// What made this server a suspect, now or at an earlier start, as a sentence; `None` unless it
+    /// is one. It has no vote and is no new server, until [`LogWriter::readmitted`].
+    pub suspect: Option<String>,
     /// The locked directories; to be kept as long as anything else of this.
     pub dirs: DataDirs,
     /// For the disk thread.
@@ -40,6 +46,12 @@ pub struct Opened {
     pub ends: Vec<Zxid>,
     /// For the thread that writes checkpoints.
     pub checkpoints: Checkpoints,
+    /// For the threads that send and receive checkpoints.
+    pub checkpoint_files: CheckpointFiles,
+    /// What other members had acknowledged, as it was last recorded.
+    pub acknowledged: Vec<Acknowledged>,
+    /// Where to record it.
+    pub acknowledgements: Acknowledgements,
     /// The state to load first.
     pub checkpoint: Option<Checkpoint>,
     /// The entries to replay behind it; to be read to the end before the log is compacted.
@@ -75,17 +87,35 @@ impl Storage {
     pub fn open(config: &Config) -> Result<Opened, OpenError> {
         assert_eq!(config.server, config.identity_if_fresh.server, "one server has one id");
         let dirs = DataDirs::open(&config.data_dir, &config.log_dir)?;
-        let (found, ledger, engine) = look(&dirs, config)?;
-        let recovery = recover(&found);
+        let mut looked = look(&dirs, config)?;
+        let mut recovery = recover(&looked.found);
+        if let Recovery::Suspect(why) = &recovery
+            && config.if_suspect == IfSuspect::SetAside
+        {
+            // Nothing may be open when it is moved.
+            drop(looked);
+            dirs.set_aside(&Finding(why).to_string(), config.identity_if_fresh.created)?;
+            looked = look(&dirs, config)?;
+            recovery = recover(&looked.found);
+        }
         let recovered = match &recovery {
             Recovery::Sound(recovered) | Recovery::TornTail { recovered, .. } => recovered.clone(),
             Recovery::Fresh => unused(config.identity_if_fresh, Promise::default()),
-            Recovery::Forming { promise } => unused(interrupted_identity(&found, config), *promise),
+            Recovery::Forming { promise } => {
+                unused(interrupted_identity(&looked.found, config), *promise)
+            }
             Recovery::Suspect(why) => return Err(OpenError::Suspect(Box::new(why.clone()))),
             Recovery::Refused(why) => return Err(OpenError::Refused(Box::new(why.clone()))),
         };
-        begin(config, dirs, recovery, recovered, ledger, engine)
+        begin(config, dirs, recovery, recovered, looked)
     }
+}
+
+/// What is there, and what it was read from.
+struct Looked {
+    found: Found,
+    ledger: LedgerFiles,
+    engine: Option<Arc<Engine>>,
 }
 
 fn unused(identity: Identity, promise: Promise) -> Recovered {
@@ -117,8 +147,7 @@ fn begin(
     dirs: DataDirs,
     recovery: Recovery,
     recovered: Recovered,
-    mut ledger: Ledger,
-    engine: Option<Arc<Engine>>,
+    looked: Looked,
 ) -> Result<Opened, OpenError> {
     let Recovered { identity, manifest, last, promise, .. } = recovered;
     let base = manifest.position();
@@ -130,31 +159,47 @@ fn begin(
         ..WitnessRecord::default()
     };
     let witness = Witness::open(&dirs.witness(), forming)?;
-    ledger.put(identity, &manifest)?;
-    let engine = match engine {
+    let acknowledged = looked.ledger.acknowledged().to_vec();
+    let ledger = looked.ledger.begin(identity, &manifest)?;
+    let engine = match looked.engine {
         Some(engine) => engine,
         None => {
             log::open_engine(dirs.log(), config).map_err(Fatal::at("begin the log", dirs.log()))?
         }
     };
-    let start = Start { identity, promise, base, last };
-    let log = LogWriter::begin(engine, witness, config, dirs.log(), start)?;
+    let start = Start { engine, witness, ledger: ledger.clone(), promise, base, last };
+    let mut log = LogWriter::begin(config, &dirs, start)?;
     let checkpoint = Checkpoint::new(&manifest, dirs.runs());
-    let checkpoints = Checkpoints::new(ledger, dirs.runs(), identity, manifest);
+    let installing = manifest.installing;
+    let files = CheckpointFiles::new(dirs.runs(), dirs.staging(), ledger.clone(), manifest);
+    files.staging().map_err(Fatal::at("empty the directory", &dirs.staging()))?;
+    let mut checkpoints = Checkpoints::new(ledger.clone(), files.clone());
+    if installing {
+        log.begin_anew(base)?;
+        checkpoints.installed()?;
+    }
     checkpoints.remove_unnamed()?;
-    let entries = log.entries(base.index.next(), last.index);
-    let reader = log.reader();
-    let (first, ends) = (reader.before_first()?, reader.ends()?);
-    Ok(Opened { recovery, dirs, log, reader, first, ends, checkpoints, checkpoint, entries })
+    Ok(Opened {
+        suspect: dirs.suspect()?,
+        first: log.reader().before_first()?,
+        ends: log.reader().ends()?,
+        reader: log.reader(),
+        entries: log.entries(base.index.next(), last.index),
+        acknowledgements: Acknowledgements::new(ledger),
+        checkpoint_files: files,
+        recovery,
+        dirs,
+        log,
+        checkpoints,
+        acknowledged,
+        checkpoint,
+    })
 }
 
 /// Gathers what there is. The log's files are opened only if they bear it: opening cuts what
 /// raft-engine takes for a torn tail.
-fn look(
-    dirs: &DataDirs,
-    config: &Config,
-) -> Result<(Found, Ledger, Option<Arc<Engine>>), OpenError> {
-    let (ledger, ledger_found) = Ledger::open(&dirs.ledger())?;
+fn look(dirs: &DataDirs, config: &Config) -> Result<Looked, OpenError> {
+    let (ledger, ledger_found) = LedgerFiles::open(&dirs.ledger())?;
     // Both read hundreds of megabytes in the worst case.
     let (files, runs) = std::thread::scope(|scope| {
         let files = scope.spawn(|| precheck::look(dirs.log()));
@@ -175,7 +220,7 @@ fn look(
     };
     let bearing = matches!(found.files, FilesFound::Whole | FilesFound::Torn(_));
     let engine = if bearing { open_log(&mut found, config) } else { None };
-    Ok((found, ledger, engine))
+    Ok(Looked { found, ledger, engine })
 }
 
 fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
@@ -187,7 +232,7 @@ fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
             let end = log::last_index(&engine);
             let manifest = found.manifest(end).unwrap_or_default();
             let witness = found.witness.newest().map(|record| record.position.index);
-            found.log = log::log_found(&engine, manifest.position(), witness);
+            found.log = read_log(&engine, manifest.position(), witness);
             Some(engine)
         }
         Err(why) => {
@@ -195,6 +240,16 @@ fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
             None
         }
     }
+}
+
+/// On a thread of its own, because raft-engine keeps for each thread what it read last, and takes
+/// it for its own again at the same place of another log: the one that is begun if this is set
+/// aside.
+fn read_log(engine: &Arc<Engine>, base: LogPosition, witness: Option<LogIndex>) -> LogFound {
+    std::thread::scope(|scope| {
+        let read = scope.spawn(|| log::log_found(engine, base, witness));
+        read.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Reads every run to its end.

@@ -243,10 +243,10 @@ impl Witness {
     }
 
     /// Says that the log will end at `position`, in both slots and durable: after that no record
-    /// of a longer log is left.
+    /// of a longer log is left. A server that is still forming stays so.
     pub(crate) fn lowered(&self, position: LogPosition) -> Result<(), Fatal> {
         for _slot in 0..2 {
-            self.reached(position)?;
+            self.shared.write(|record| record.position = position)?;
             self.shared.sync()?;
         }
         Ok(())

@@ -28,6 +28,11 @@ impl Retention {
         Self { entries_max, bytes_max, written: found, marks, limited: found > bytes_max }
     }
 
+    /// The same limits for a log that begins behind `last`.
+    pub(super) fn anew(&self, last: LogIndex, found: u64) -> Self {
+        Self::new(self.entries_max, self.bytes_max, last, found)
+    }
+
     pub(super) fn wrote(&mut self, last: LogIndex, bytes: u64) {
         self.written += bytes;
         let marked = self.marks.back().map_or(0, |(_, written)| *written);

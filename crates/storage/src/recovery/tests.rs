@@ -54,7 +54,10 @@ fn found_run(summary: RunSummary) -> RunFound {
 }
 
 fn manifest_of(runs: &[RunSummary]) -> Manifest {
-    Manifest { runs: runs.iter().map(RunInManifest::from).collect() }
+    Manifest {
+        runs: runs.iter().map(|run| RunInManifest::new(run, false)).collect(),
+        installing: false,
+    }
 }
 
 /// Log 5..=20, checkpoint of a base at 6 and a delta at 10, witness at 20.
@@ -281,6 +284,50 @@ fn runs_that_the_ledger_names() {
     });
     let Recovery::Sound(recovered) = unnamed else { panic!("{unnamed}") };
     assert_eq!(recovered.manifest.position(), at(10));
+}
+
+/// A received checkpoint at 30 is named, and the log is the one from before it.
+fn installing(base: Found) -> Found {
+    let mut found = base;
+    let received = RunInManifest::new(&run(RunKind::Base, 30, 0), true);
+    let manifest = Manifest { runs: vec![received], installing: true };
+    found.ledger = LedgerFound::Read { identity: IDENTITY, manifest };
+    found
+        .runs
+        .push(RunFound { file: received.file_name(), ..found_run(run(RunKind::Base, 30, 0)) });
+    found
+}
+
+#[test]
+fn an_installation_is_finished_whatever_the_log_is() {
+    for base in [sound(), forming()] {
+        let zero = WitnessRecord { position: LogPosition::START, ..record(9, 0) };
+        let recovery = changed(installing(base), |found| found.witness = slots([zero, zero]));
+        says(&recovery, "they were received, and installing them is finished now");
+        let Recovery::Sound(recovered) = recovery else { panic!("{recovery}") };
+        assert_eq!((recovered.last, recovered.promise.epoch), (at(30), Epoch(2)));
+    }
+    let other = LogPosition { chain: Chain(1), ..at(30) };
+    let diverged = changed(installing(sound()), |found| {
+        let entries = entries(found);
+        *entries.above = AboveCheckpoint::Broken { last_good: other, why: "another".into() };
+    });
+    assert!(matches!(diverged, Recovery::Sound(_)), "{diverged}");
+    let missing = changed(installing(sound()), |found| drop(found.runs.pop()));
+    says(&missing, "/data/zooid/runs/000000000000001e-00000004.base, but it is missing");
+    let unopenable =
+        changed(installing(sound()), |found| found.log = LogFound::Unopenable("no".into()));
+    says(&unopenable, "cannot be read (no)");
+}
+
+#[test]
+fn received_runs_that_nobody_names_count_nothing() {
+    let received = RunInManifest::new(&run(RunKind::Base, 30, 0), true).file_name();
+    let unnamed = || RunFound { file: received.clone(), ..found_run(run(RunKind::Base, 30, 0)) };
+    let before_any_entry = changed(forming(), |found| found.runs = vec![unnamed()]);
+    assert!(matches!(before_any_entry, Recovery::Forming { .. }), "{before_any_entry}");
+    let beside = changed(sound(), |found| found.runs.push(unnamed()));
+    assert_eq!(beside, recover(&sound()));
 }
 
 fn without_ledger(change: impl FnOnce(&mut Found)) -> Recovery {

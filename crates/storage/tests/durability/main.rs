@@ -6,5 +6,7 @@ mod home;
 mod damage;
 mod directory;
 mod kill;
+mod members;
 mod model;
 mod reading;
+mod received;

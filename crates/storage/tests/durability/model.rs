@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use zooid_ids::{Epoch, LogIndex, Millis, Zxid};
-use zooid_storage::{LogEntry, Opened, RunKind};
+use zooid_storage::{LogEntry, Opened, RunKind, install};
 
 use crate::home::{Home, entry, last, loaded, replayed};
+use crate::received::receive;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -19,6 +20,8 @@ enum Step {
         compact: bool,
     },
     Merge,
+    /// The checkpoint of a member that has so many entries more.
+    Install(usize),
     Reopen {
         killed: bool,
     },
@@ -32,6 +35,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => (any::<bool>(), any::<bool>())
             .prop_map(|(base, compact)| Step::Checkpoint { base, compact }),
         1 => Just(Step::Merge),
+        1 => (1..40_usize).prop_map(Step::Install),
         2 => any::<bool>().prop_map(|killed| Step::Reopen { killed }),
     ]
 }
@@ -56,6 +60,7 @@ impl Model {
             Step::Change(key, value) => self.change(*key, *value),
             Step::Checkpoint { base, compact } => self.checkpoint(opened, *base, *compact),
             Step::Merge => opened.checkpoints.merge(Millis(0)).unwrap(),
+            Step::Install(more) => self.install(opened, *more),
             Step::Reopen { .. } => unreachable!("the caller's"),
         }
     }
@@ -115,6 +120,22 @@ impl Model {
         self.at_checkpoint = self.state.clone();
     }
 
+    /// Another member's history, which is longer and of newer epochs, with its checkpoint.
+    fn install(&mut self, opened: &mut Opened, more: usize) {
+        let home = Home::new();
+        let mut leader = home.open();
+        let mut leading = Self { epoch: self.epoch + 1, ..Self::default() };
+        leading.append(&mut leader, self.history.len().max(1));
+        leading.epoch += 1;
+        leading.append(&mut leader, more);
+        leading.change(1, Some(more as u8));
+        leading.checkpoint(&mut leader, true, false);
+        receive(&leader, opened);
+        let staged = opened.checkpoint_files.stage().unwrap();
+        install(&mut opened.log, &mut opened.checkpoints, &staged).unwrap();
+        *self = leading;
+    }
+
     fn check(&self, opened: &mut Opened) {
         assert_eq!(last(&opened.recovery), self.history.len() as u64);
         assert_eq!(replayed(opened), self.history[self.checkpoint as usize..]);
@@ -146,23 +167,29 @@ proptest! {
 
     #[test]
     fn any_order_of_operations(steps in prop::collection::vec(any_step(), 1..40)) {
-        let mut home = Home::new();
-        let mut model = Model::default();
-        let mut opened = home.open();
-        for step in steps.iter().chain([&Step::Reopen { killed: true }]) {
-            match step {
-                Step::Reopen { killed: true } => {
-                    home = home.killed();
-                    opened = home.open();
-                    model.check(&mut opened);
-                }
-                Step::Reopen { killed: false } => {
-                    drop(opened);
-                    opened = home.open();
-                    model.check(&mut opened);
-                }
-                step => model.take(&mut opened, step),
+        // raft-engine keeps for each thread what it read last, of whichever directory.
+        let taken = std::thread::spawn(move || take_all(&steps)).join();
+        prop_assert!(taken.is_ok());
+    }
+}
+
+fn take_all(steps: &[Step]) {
+    let mut home = Home::new();
+    let mut model = Model::default();
+    let mut opened = home.open();
+    for step in steps.iter().chain([&Step::Reopen { killed: true }]) {
+        match step {
+            Step::Reopen { killed: true } => {
+                home = home.killed();
+                opened = home.open();
+                model.check(&mut opened);
             }
+            Step::Reopen { killed: false } => {
+                drop(opened);
+                opened = home.open();
+                model.check(&mut opened);
+            }
+            step => model.take(&mut opened, step),
         }
     }
 }
