@@ -48,7 +48,7 @@ impl Node {
         self.counters.entries_applied += 1;
         self.since_checkpoint += 1;
         match entry.body {
-            Body::EpochStart(_) => self.tree.advance(entry.zxid),
+            Body::EpochStart(_) | Body::Config(_) => self.tree.advance(entry.zxid),
             Body::Command(bytes) => {
                 let stamp = Stamp { zxid: entry.zxid, time: entry.time };
                 self.apply(stamp, bytes);

@@ -26,6 +26,8 @@ pub enum Body {
     EpochStart(Config),
     /// Somebody's command; what it means is not known here.
     Command(Bytes),
+    /// Who votes from here on, changed within an epoch.
+    Config(Config),
 }
 
 /// An epoch that a server has promised to no leader but this one.

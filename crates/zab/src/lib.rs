@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod config;
 pub mod entry;
 pub mod message;
 pub mod quorum;
@@ -34,10 +35,11 @@ mod history;
 mod effect;
 mod settings;
 
+pub use config::Config;
 pub use effect::{Effect, SyncTicket, Ticket};
 pub use entry::{Body, Entry, Promise};
 pub use history::EpochEnds;
 pub use leading::LearnerView;
-pub use quorum::Config;
+pub use quorum::{Seat, Voters};
 pub use settings::{Member, Recovered, Settings};
 pub use zab::Zab;

@@ -128,10 +128,15 @@ impl World {
 
 fn show_entry(entry: &Entry) -> String {
     let body = match &entry.body {
-        Body::EpochStart(config) => format!("start of epoch, voters {:?}", config.voters),
+        Body::EpochStart(config) => format!("start of epoch, {}", show_config(config)),
+        Body::Config(config) => format!("config, {}", show_config(config)),
         Body::Command(command) => String::from_utf8_lossy(command).into_owned(),
     };
     format!("{}<-{} at {}: {body}", entry.zxid, entry.prev_zxid, entry.time.0)
+}
+
+fn show_config(config: &Config) -> String {
+    format!("voters {:?}", config.everyone().map(|id| id.0).collect::<Vec<_>>())
 }
 
 fn parse(number: &str) -> u64 {

@@ -1,14 +1,16 @@
 //! The payload of an entry of the log: `proto/entry.proto`.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use prost::Message;
-use zooid_ids::{BootNonce, ClusterId, ConnectionId, Millis, ServerId, SessionId, Zxid};
+use zooid_ids::{
+    BootNonce, ClusterId, ConnectionId, Incarnation, Millis, ServerId, SessionId, Zxid,
+};
 use zooid_model as model;
 use zooid_model::{Command, CreateKind, CreateMode, Identity, Origin, WriteOp};
-use zooid_zab::{Body, Config};
+use zooid_zab::{Body, Config, Seat, Voters};
 
 use super::generated::entry as proto;
 use super::{ContractError, exactly, read_acl, write_acl};
@@ -21,14 +23,17 @@ pub enum Kind {
     EpochStart = 1,
     /// A command.
     Command = 2,
+    /// Who votes, changed within an epoch.
+    Config = 3,
 }
 
 /// An entry's kind and payload, for the log.
 #[must_use]
 pub fn write_body(body: &Body) -> (Kind, Bytes) {
     match body {
-        Body::EpochStart(config) => (Kind::EpochStart, write_epoch_start(config)),
+        Body::EpochStart(config) => (Kind::EpochStart, write_config(config)),
         Body::Command(command) => (Kind::Command, command.clone()),
+        Body::Config(config) => (Kind::Config, write_config(config)),
     }
 }
 
@@ -38,26 +43,65 @@ pub fn write_body(body: &Body) -> (Kind, Bytes) {
 /// If they are not what the contract says.
 pub fn read_body(kind: u8, payload: Bytes) -> Result<Body, ContractError> {
     match kind {
-        1 => read_epoch_start(payload).map(Body::EpochStart),
+        1 => read_config(payload).map(Body::EpochStart),
         2 => Ok(Body::Command(payload)),
+        3 => read_config(payload).map(Body::Config),
         _ => Err(ContractError::Unknown("the entry's kind")),
     }
 }
 
-fn write_epoch_start(config: &Config) -> Bytes {
-    let ids = |voters: &BTreeSet<ServerId>| voters.iter().map(|id| id.0).collect();
-    let next_voters = config.next.as_ref().map(ids).unwrap_or_default();
-    proto::EpochStart { voters: ids(&config.voters), next_voters }.encode_to_vec().into()
+fn write_config(config: &Config) -> Bytes {
+    let (voters, seats) = write_voters(Some(&config.voters));
+    let (next_voters, next_seats) = write_voters(config.next.as_ref());
+    let registered = config.registered.iter().map(|(id, incarnation)| proto::Registration {
+        voter: id.0,
+        incarnation: Bytes::copy_from_slice(&incarnation.0.to_be_bytes()),
+    });
+    let registered = registered.collect();
+    let config = proto::Config { voters, next_voters, seats, next_seats, registered };
+    config.encode_to_vec().into()
 }
 
-fn read_epoch_start(payload: Bytes) -> Result<Config, ContractError> {
-    let start = proto::EpochStart::decode(payload)?;
-    let ids = |voters: Vec<u64>| voters.into_iter().map(ServerId).collect::<BTreeSet<_>>();
-    if start.voters.is_empty() {
-        return Err(ContractError::Unknown("the set of voters"));
+/// The voters, and the seats of those that are not where they would be without groups.
+fn write_voters(voters: Option<&Voters>) -> (Vec<u64>, Vec<proto::Seat>) {
+    let seats = || voters.into_iter().flat_map(Voters::seats);
+    let seat = |(id, seat): (ServerId, Seat)| proto::Seat {
+        voter: id.0,
+        group: seat.group,
+        weight: seat.weight,
+    };
+    let unlike = seats().filter(|(_, seat)| *seat != Seat::default()).map(seat).collect();
+    (seats().map(|(id, _)| id.0).collect(), unlike)
+}
+
+fn read_config(payload: Bytes) -> Result<Config, ContractError> {
+    let config = proto::Config::decode(payload)?;
+    let unknown = ContractError::Unknown("the set of voters");
+    let voters = read_voters(&config.voters, &config.seats)?.ok_or(unknown)?;
+    let next = read_voters(&config.next_voters, &config.next_seats)?;
+    let registered = config.registered.iter().map(read_registration).collect::<Result<_, _>>()?;
+    Ok(Config { voters, next, registered })
+}
+
+fn read_registration(
+    registration: &proto::Registration,
+) -> Result<(ServerId, Incarnation), ContractError> {
+    let incarnation = exactly(&registration.incarnation, "an incarnation")?;
+    Ok((ServerId(registration.voter), Incarnation(u128::from_be_bytes(incarnation))))
+}
+
+/// None if there are none at all.
+fn read_voters(ids: &[u64], unlike: &[proto::Seat]) -> Result<Option<Voters>, ContractError> {
+    let mut seats: BTreeMap<_, _> = ids.iter().map(|id| (*id, Seat::default())).collect();
+    for proto::Seat { voter, group, weight } in unlike {
+        let seat = seats.get_mut(voter).ok_or(ContractError::Unknown("the seat's voter"))?;
+        *seat = Seat { group: *group, weight: *weight };
     }
-    let next = (!start.next_voters.is_empty()).then(|| ids(start.next_voters));
-    Ok(Config { voters: ids(start.voters), next })
+    if seats.is_empty() {
+        return Ok(None);
+    }
+    let voters = Voters::seated(seats.into_iter().map(|(id, seat)| (ServerId(id), seat)));
+    voters.map(Some).ok_or(ContractError::Unknown("a voter with a weight"))
 }
 
 /// A command's bytes.

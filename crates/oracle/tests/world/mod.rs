@@ -268,7 +268,7 @@ impl World {
 
     fn logged(&mut self, entry: &Entry) -> Committed {
         let what = match &entry.body {
-            Body::EpochStart(_) => Logged::EpochStart,
+            Body::EpochStart(_) | Body::Config(_) => Logged::EpochStart,
             Body::Command(bytes) => Logged::Command(read_command(bytes.clone()).unwrap()),
         };
         let proposed = Some(self.moment());

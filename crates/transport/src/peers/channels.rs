@@ -1,13 +1,14 @@
 //! The channels that are open, and what is read from them.
 
 use std::collections::BTreeMap;
+use std::iter::once;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
 use tonic::Streaming;
 use zooid_zab::message::{ChannelId, Message};
-use zooid_zab::{Body, Entry, Member};
+use zooid_zab::{Body, Entry, Member, Voters};
 
 use super::contract::Frame;
 use super::generated::{FromLeader, FromLearner};
@@ -173,7 +174,10 @@ pub(crate) fn batches(message: Message, limit: usize) -> Vec<Message> {
 fn size(entry: &Entry) -> usize {
     const FRAME: usize = 48;
     match &entry.body {
-        Body::EpochStart(config) => FRAME + 10 * config.everyone().count() * 2,
+        Body::EpochStart(config) | Body::Config(config) => {
+            let seats = once(&config.voters).chain(&config.next).flat_map(Voters::seats);
+            FRAME + 44 * seats.count() + 34 * config.registered.len()
+        }
         Body::Command(command) => FRAME + command.len(),
     }
 }

@@ -3,12 +3,12 @@
 //! What a peer sends is checked here as far as it can be checked without a state: what comes out
 //! satisfies what the types of `zab` promise.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 use zooid_ids::{Epoch, Incarnation, Millis, ServerId, Zxid};
 use zooid_zab::message::{Message, Notification, Plan, Standing, Vote};
-use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, SyncTicket};
+use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, Seat, SyncTicket, Voters};
 
 use super::generated as proto;
 use proto::{entry, from_leader, from_learner, notification, sync};
@@ -262,6 +262,7 @@ fn write_entry(entry: &Entry) -> proto::Entry {
     let body = match &entry.body {
         Body::EpochStart(config) => entry::Body::EpochStart(write_config(config)),
         Body::Command(command) => entry::Body::Command(command.clone()),
+        Body::Config(config) => entry::Body::Config(write_config(config)),
     };
     proto::Entry {
         zxid: entry.zxid.0,
@@ -288,21 +289,60 @@ fn read_entry(entry: proto::Entry) -> Result<Entry, ContractError> {
     let body = match entry.body.ok_or(ContractError::Unknown("the entry's body"))? {
         entry::Body::EpochStart(start) => Body::EpochStart(read_config(start)?),
         entry::Body::Command(command) => Body::Command(command),
+        entry::Body::Config(config) => Body::Config(read_config(config)?),
     };
     Ok(Entry { zxid, prev_zxid, time: Millis(entry.time_ms), body })
 }
 
-fn write_config(config: &Config) -> proto::EpochStart {
-    let ids = |voters: &BTreeSet<ServerId>| voters.iter().map(|id| id.0).collect();
-    let next_voters = config.next.as_ref().map(ids).unwrap_or_default();
-    proto::EpochStart { voters: ids(&config.voters), next_voters }
+fn write_config(config: &Config) -> proto::Config {
+    let (voters, seats) = write_voters(Some(&config.voters));
+    let (next_voters, next_seats) = write_voters(config.next.as_ref());
+    let registered = config.registered.iter().map(|(id, incarnation)| proto::Registration {
+        voter: id.0,
+        incarnation: incarnation.0.to_be_bytes().to_vec().into(),
+    });
+    let registered = registered.collect();
+    proto::Config { voters, next_voters, seats, next_seats, registered }
 }
 
-fn read_config(start: proto::EpochStart) -> Result<Config, ContractError> {
-    if start.voters.is_empty() {
-        return Err(ContractError::Unknown("the set of voters"));
+/// The voters, and the seats of those that are not where they would be without groups.
+fn write_voters(voters: Option<&Voters>) -> (Vec<u64>, Vec<proto::Seat>) {
+    let seats = || voters.into_iter().flat_map(Voters::seats);
+    let seat = |(id, seat): (ServerId, Seat)| proto::Seat {
+        voter: id.0,
+        group: seat.group,
+        weight: seat.weight,
+    };
+    let unlike = seats().filter(|(_, seat)| *seat != Seat::default()).map(seat).collect();
+    (seats().map(|(id, _)| id.0).collect(), unlike)
+}
+
+fn read_config(config: proto::Config) -> Result<Config, ContractError> {
+    let unknown = ContractError::Unknown("the set of voters");
+    let voters = read_voters(&config.voters, &config.seats)?.ok_or(unknown)?;
+    let next = read_voters(&config.next_voters, &config.next_seats)?;
+    let registered = config.registered.iter().map(read_registration).collect::<Result<_, _>>()?;
+    Ok(Config { voters, next, registered })
+}
+
+/// None if there are none at all.
+fn read_voters(ids: &[u64], unlike: &[proto::Seat]) -> Result<Option<Voters>, ContractError> {
+    let mut seats: BTreeMap<_, _> = ids.iter().map(|id| (*id, Seat::default())).collect();
+    for proto::Seat { voter, group, weight } in unlike {
+        let seat = seats.get_mut(voter).ok_or(ContractError::Unknown("the seat's voter"))?;
+        *seat = Seat { group: *group, weight: *weight };
     }
-    let ids = |voters: Vec<u64>| voters.into_iter().map(ServerId).collect::<BTreeSet<_>>();
-    let next = (!start.next_voters.is_empty()).then(|| ids(start.next_voters));
-    Ok(Config { voters: ids(start.voters), next })
+    if seats.is_empty() {
+        return Ok(None);
+    }
+    let voters = Voters::seated(seats.into_iter().map(|(id, seat)| (ServerId(id), seat)));
+    voters.map(Some).ok_or(ContractError::Unknown("a voter with a weight"))
+}
+
+fn read_registration(
+    registration: &proto::Registration,
+) -> Result<(ServerId, Incarnation), ContractError> {
+    let incarnation = read_u128(&registration.incarnation);
+    let incarnation = incarnation.ok_or(ContractError::Unknown("an incarnation"))?;
+    Ok((ServerId(registration.voter), Incarnation(incarnation)))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use proptest::collection::{btree_set, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use prost::Message as _;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zooid_ids::{Epoch, Incarnation, Millis};
 use zooid_zab::message::{Plan, Standing, Vote};
-use zooid_zab::{Body, Config, Entry, EpochEnds, Promise, SyncTicket};
+use zooid_zab::{Body, Config, Entry, EpochEnds, Promise, Seat, SyncTicket, Voters};
 
 use super::contract::{Frame, read_notification, write_notification};
 use super::generated::election_client::ElectionClient;
@@ -44,12 +44,27 @@ fn bytes() -> impl Strategy<Value = Bytes> {
 }
 
 fn body() -> impl Strategy<Value = Body> {
-    let voters = || btree_set(any::<u64>().prop_map(ServerId), 1..5);
-    let config = (voters(), option::of(voters()));
     prop_oneof![
-        config.prop_map(|(voters, next)| Body::EpochStart(Config { voters, next })),
+        config().prop_map(Body::EpochStart),
+        config().prop_map(Body::Config),
         bytes().prop_map(Body::Command),
     ]
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let seat = prop_oneof![
+        Just(Seat::default()),
+        (0..3u64, 0..3u64).prop_map(|(group, weight)| Seat { group, weight })
+    ];
+    let seats = btree_map(any::<u64>().prop_map(ServerId), seat, 1..5);
+    let voters = seats.prop_filter_map("nobody decides", Voters::seated);
+    let registered =
+        btree_map(any::<u64>().prop_map(ServerId), any::<u128>().prop_map(Incarnation), 0..3);
+    (voters.clone(), option::of(voters), registered).prop_map(|(voters, next, registered)| Config {
+        voters,
+        next,
+        registered,
+    })
 }
 
 /// Ascending zxids, each entry behind the one before it.
@@ -194,7 +209,7 @@ fn what_contradicts_itself_is_refused() {
         body: Some(generated::entry::Body::Command(Bytes::new())),
     };
     let voterless = generated::Entry {
-        body: Some(generated::entry::Body::EpochStart(generated::EpochStart::default())),
+        body: Some(generated::entry::Body::EpochStart(generated::Config::default())),
         ..entry(2, 1)
     };
     let bodiless = generated::Entry { body: None, ..entry(2, 1) };

@@ -112,7 +112,9 @@ pub(super) fn place(server: &mut Server, epoch: Epoch, body: Body) {
     let prev_zxid = server.history.last();
     let zxid = match &body {
         Body::EpochStart(_) => Zxid::new(epoch, 0),
-        Body::Command(_) => prev_zxid.next().expect("an epoch ends before its counter"),
+        Body::Command(_) | Body::Config(_) => {
+            prev_zxid.next().expect("an epoch ends before its counter")
+        }
     };
     assert_eq!(zxid.epoch(), epoch, "an entry of another leader's epoch");
     let time = server.wall.max(server.history.last_time());
