@@ -264,13 +264,18 @@ impl Checkpoints {
     /// unnecessary are removed. After that the log may be compacted to its position. The caller
     /// must know that the log is durable up to that position here.
     ///
+    /// # Panics
+    /// If another checkpoint took the place of what the run was begun for.
+    ///
     /// # Errors
     /// [`Fatal`]: it is unknown which manifest is on disk; both are whole.
     pub fn publish(&mut self, run: &RunSummary) -> Result<(), Fatal> {
         let mut manifest = self.manifest();
+        let (position, newest) = (run.header.position, manifest.position());
+        assert!(position.zxid >= newest.zxid, "a run at {position} behind one at {newest}");
         match run.header.kind {
             RunKind::Base => manifest.runs.clear(),
-            RunKind::Delta => assert_eq!(run.header.parent, manifest.position().zxid),
+            RunKind::Delta => assert_eq!(run.header.parent, newest.zxid),
         }
         manifest.runs.push(RunInManifest::new(run, false));
         self.name(manifest)?;

@@ -141,7 +141,7 @@ impl DirError {
 /// Bytes on disk, for the four-letter word `dirs` and for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
-    /// Of the checkpoint runs and the ledger.
+    /// Of the checkpoint runs, those that are being received, and the ledger.
     pub data: u64,
     /// Of the log.
     pub log: u64,
@@ -238,7 +238,8 @@ impl DataDirs {
     /// What the files take, as their lengths say. A file that vanishes meanwhile counts nothing.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
-        Sizes { data: bytes_in(&self.runs()) + bytes_in(&self.ledger()), log: bytes_in(&self.log) }
+        let data = [self.runs(), self.staging(), self.ledger()];
+        Sizes { data: data.iter().map(|dir| bytes_in(dir)).sum(), log: bytes_in(&self.log) }
     }
 }
 

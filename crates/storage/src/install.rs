@@ -12,7 +12,8 @@ use crate::dirs::sync_dir;
 use crate::log::LogWriter;
 use crate::received::Staged;
 
-/// Installs what was received: when this returns the log is empty behind it, durable.
+/// Installs what was received: when this returns the log is empty behind it, durable. No run may be
+/// under way: what it holds is of the state that is given up.
 ///
 /// # Panics
 /// If the own checkpoint is newer: what is committed is never given up.
@@ -22,9 +23,10 @@ use crate::received::Staged;
 pub fn install(
     log: &mut LogWriter,
     checkpoints: &mut Checkpoints,
-    staged: &Staged,
+    staged: Staged,
 ) -> Result<(), Fatal> {
-    let mut installation = Installation { log, checkpoints, received: staged.checkpoint() };
+    let received = staged.into_checkpoint();
+    let mut installation = Installation { log, checkpoints, received };
     let (new, old) = (installation.received.position(), installation.checkpoints.manifest());
     assert!(new.zxid >= old.position().zxid, "a checkpoint at {new} behind {}", old.position());
     STEPS.iter().try_for_each(|step| step(&mut installation))
@@ -33,7 +35,7 @@ pub fn install(
 struct Installation<'a> {
     log: &'a mut LogWriter,
     checkpoints: &'a mut Checkpoints,
-    received: &'a Checkpoint,
+    received: Checkpoint,
 }
 
 type Step = fn(&mut Installation<'_>) -> Result<(), Fatal>;

@@ -82,6 +82,7 @@ pub struct LogWriter {
     suspect: SuspectMark,
     dir: PathBuf,
     promise: Promise,
+    times_opened: u64,
     retention: Retention,
 }
 
@@ -116,10 +117,9 @@ impl LogWriter {
         let (dir, suspect) = (dirs.log().to_path_buf(), dirs.suspect_mark());
         let times_opened = opened_before(&engine) + 1;
         let reader = LogReader::new(engine, Span { base, last });
-        let log = Self { reader, witness, ledger, suspect, dir, promise, retention };
+        let log = Self { reader, witness, ledger, suspect, dir, promise, times_opened, retention };
         crate::dirs::sync_dir_and_parent(&log.dir)?;
         let mut batch = log.batch_of_keys(log.identity())?;
-        log.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
         log.write(&mut batch, &mut Appended::default())?;
         // Only now: what raft-engine found may have been written and never synced.
         log.witness.restarted(log.witness_record())?;
@@ -262,11 +262,9 @@ impl LogWriter {
     /// Drops every entry; the next one follows `checkpoint`. The keys go with the entries, so they
     /// are written anew in the same batch.
     pub(crate) fn begin_anew(&mut self, checkpoint: LogPosition) -> Result<(), Fatal> {
-        let times_opened = opened_before(self.reader.engine());
         let mut batch = LogBatch::with_capacity(5);
         batch.add_command(REGION, Command::Clean);
         self.put_keys(&mut batch, self.identity())?;
-        self.put(&mut batch, KEY_OPENED, times_opened.to_le_bytes().to_vec())?;
         self.mark_end(&mut batch, checkpoint)?;
         self.reader.set_span(Span { base: checkpoint, last: checkpoint });
         self.write(&mut batch, &mut Appended::default())?;
@@ -355,7 +353,8 @@ impl LogWriter {
         let mut promise = Vec::with_capacity(Promise::LEN);
         self.promise.encode_to(&mut promise);
         self.put(batch, KEY_IDENTITY, identity.encode())?;
-        self.put(batch, KEY_PROMISE, promise)
+        self.put(batch, KEY_PROMISE, promise)?;
+        self.put(batch, KEY_OPENED, self.times_opened.to_le_bytes().to_vec())
     }
 
     fn put(&self, batch: &mut LogBatch, key: &[u8], value: Vec<u8>) -> Result<(), Fatal> {

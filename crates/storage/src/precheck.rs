@@ -1,4 +1,5 @@
-//! Looks at raft-engine's files before it opens them, without changing anything.
+//! Looks at raft-engine's files before it opens them, without changing anything; and removes those
+//! that it left behind, once it is known that nothing is missing.
 //!
 //! raft-engine cuts off everything behind the first bad byte of its newest file, without an error,
 //! and so loses synced entries to one flipped bit. A bad byte can only be the tail of a write that
@@ -19,6 +20,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8] = b"RAFT-LOG-FILE-HEADER-9986AB3E47F320B394C8E84916EB0ED5";
+/// How the names of the two queues' files end.
+const APPENDED: &str = ".raftlog";
+const REWRITTEN: &str = ".rewrite";
 const BATCH_HEADER: usize = 16;
 const CRC_LEN: usize = 4;
 /// No file of ours comes near: a file begins anew above `Config::log_file_bytes`.
@@ -57,11 +61,21 @@ pub struct Tear {
 
 /// Reads every file of the log that raft-engine would replay.
 pub(crate) fn look(dir: &Path) -> FilesFound {
-    let found = listed(dir, ".raftlog").and_then(|appended| {
-        let rewritten = listed(dir, ".rewrite")?;
+    let found = listed(dir, APPENDED).and_then(|(_, appended)| {
+        let (_, rewritten) = listed(dir, REWRITTEN)?;
         look_at(&appended, &rewritten)
     });
     found.unwrap_or_else(|error| FilesFound::Unreadable(error.to_string()))
+}
+
+/// Removes the files that raft-engine ignores. After a crash these are the files that it kept to
+/// write them anew, and would keep for ever. It may be open, but must not have removed files itself.
+pub(crate) fn remove_ignored(dir: &Path) -> io::Result<()> {
+    for suffix in [APPENDED, REWRITTEN] {
+        let (ignored, _) = listed(dir, suffix)?;
+        ignored.iter().try_for_each(|file| fs::remove_file(&file.path))?;
+    }
+    Ok(())
 }
 
 fn look_at(appended: &[LogFile], rewritten: &[LogFile]) -> io::Result<FilesFound> {
@@ -85,9 +99,9 @@ struct LogFile {
     path: PathBuf,
 }
 
-/// The files of one queue behind the last gap in their numbers, ascending: raft-engine leaves such
-/// gaps when it removes files, and ignores what stands before.
-fn listed(dir: &Path, suffix: &str) -> io::Result<Vec<LogFile>> {
+/// The files of one queue before and behind the last gap in their numbers, ascending: raft-engine
+/// leaves such gaps when it removes files, and ignores what stands before.
+fn listed(dir: &Path, suffix: &str) -> io::Result<(Vec<LogFile>, Vec<LogFile>)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
@@ -98,7 +112,8 @@ fn listed(dir: &Path, suffix: &str) -> io::Result<Vec<LogFile>> {
     }
     files.sort_by_key(|file| file.sequence);
     let gap = files.windows(2).rposition(|pair| pair[0].sequence + 1 != pair[1].sequence);
-    Ok(files.split_off(gap.map_or(0, |before| before + 1)))
+    let replayed = files.split_off(gap.map_or(0, |before| before + 1));
+    Ok((files, replayed))
 }
 
 impl LogFile {

@@ -100,6 +100,10 @@ impl Staged {
         &self.checkpoint
     }
 
+    pub(crate) fn into_checkpoint(self) -> Checkpoint {
+        self.checkpoint
+    }
+
     /// All records of the state, in the order of their keys.
     ///
     /// # Errors

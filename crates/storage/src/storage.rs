@@ -169,6 +169,7 @@ fn begin(
     };
     let start = Start { engine, witness, ledger: ledger.clone(), promise, base, last };
     let mut log = LogWriter::begin(config, &dirs, start)?;
+    precheck::remove_ignored(dirs.log()).map_err(Fatal::at("remove old files", dirs.log()))?;
     let checkpoint = Checkpoint::new(&manifest, dirs.runs());
     let installing = manifest.installing;
     let files = CheckpointFiles::new(dirs.runs(), dirs.staging(), ledger.clone(), manifest);

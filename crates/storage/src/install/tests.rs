@@ -137,7 +137,7 @@ fn crashed_after(steps: usize, member: &Member, leader: &Opened) -> Member {
     let staged = opened.checkpoint_files.stage().unwrap();
     assert_eq!(loaded(staged.checkpoint()), ["/0x100000013", "/0x20000001d"]);
     let Opened { log, checkpoints, .. } = &mut opened;
-    let mut installation = Installation { log, checkpoints, received: staged.checkpoint() };
+    let mut installation = Installation { log, checkpoints, received: staged.into_checkpoint() };
     STEPS[..steps].iter().for_each(|step| step(&mut installation).unwrap());
     member.killed()
 }
@@ -193,7 +193,7 @@ fn goes_on(crashed: &Member, installed: bool, leader: &Opened, new: LogPosition)
     if !installed {
         receive(leader, &opened);
         let staged = opened.checkpoint_files.stage().unwrap();
-        install(&mut opened.log, &mut opened.checkpoints, &staged).unwrap();
+        install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
     }
     let end = leader.log.last();
     let rest = leader.reader.entries(new.zxid, end.zxid).unwrap();
@@ -215,5 +215,5 @@ fn what_is_committed_is_never_given_up() {
     publish(&mut opened, RunKind::Base);
     receive(&leader, &opened);
     let staged = opened.checkpoint_files.stage().unwrap();
-    let _unreachable = install(&mut opened.log, &mut opened.checkpoints, &staged);
+    let _unreachable = install(&mut opened.log, &mut opened.checkpoints, staged);
 }

@@ -152,6 +152,24 @@ fn checkpoints_keep_the_log_small() {
     assert!(sizes.data > 0);
 }
 
+/// raft-engine keeps files to write them anew, and forgets them when the process is killed.
+#[test]
+fn the_files_of_killed_servers_do_not_pile_up() {
+    let mut home = Home::new();
+    for life in 0..12 {
+        let mut opened = home.open();
+        for n in life * 700 + 1..=life * 700 + 700 {
+            opened.log.append(&[entry(n)]).unwrap();
+        }
+        checkpoint(&mut opened, RunKind::Base, &[("/a", Some("1"))]);
+        let position = opened.log.last();
+        opened.log.compact(position).unwrap();
+        home = home.killed();
+    }
+    let sizes = home.open().dirs.sizes();
+    assert!(sizes.log < 800 << 10, "{sizes:?}");
+}
+
 #[test]
 fn a_run_that_was_not_published_is_removed() {
     let home = Home::with_entries(10);

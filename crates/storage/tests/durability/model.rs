@@ -132,7 +132,7 @@ impl Model {
         leading.checkpoint(&mut leader, true, false);
         receive(&leader, opened);
         let staged = opened.checkpoint_files.stage().unwrap();
-        install(&mut opened.log, &mut opened.checkpoints, &staged).unwrap();
+        install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
         *self = leading;
     }
 

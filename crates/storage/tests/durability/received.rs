@@ -6,7 +6,7 @@ use std::io::Read;
 use zooid_ids::{ClusterId, Millis};
 use zooid_storage::{Opened, RunKind, StageError, Staged, install};
 
-use crate::home::{Home, checkpoint, entry, loaded, replayed};
+use crate::home::{Home, checkpoint, entry, last, loaded, replayed};
 
 /// A member with a base at 20 and a delta at 40.
 fn leader() -> (Home, Opened) {
@@ -64,7 +64,7 @@ fn what_was_received_is_installed_and_sent_on() {
     assert_eq!(staged.checkpoint().position(), leader.log.last());
     assert_eq!(staged.checkpoint().digest(), 99);
     assert!(opened.checkpoint_files.newest().unwrap().is_none());
-    install(&mut opened.log, &mut opened.checkpoints, &staged).unwrap();
+    install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
     assert_eq!((opened.log.last(), opened.log.first()), (leader.log.last(), None));
     assert_eq!(opened.reader.before_first(), Ok(entry(40).zxid));
     opened.log.append(&[entry(41)]).unwrap();
@@ -92,13 +92,46 @@ fn a_ledger_that_rots_after_an_installation() {
     checkpoint(&mut opened, RunKind::Base, &[("/own", Some("1"))]);
     receive(&leader, &opened);
     let staged = stage(&opened).unwrap();
-    install(&mut opened.log, &mut opened.checkpoints, &staged).unwrap();
+    install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
     opened.log.append(&[entry(41)]).unwrap();
     drop(opened);
     fs::remove_dir_all(home.data("ledger")).unwrap();
     let mut opened = home.open();
     assert_eq!(replayed(&mut opened), vec![entry(41)]);
     assert_eq!(loaded(&opened).len(), 2);
+}
+
+/// Each time the log drops everything, its files are reused, and its keys have to survive.
+#[test]
+fn installing_again_and_again_keeps_the_log_small_and_whole() {
+    let (leading, mut home) = (Home::new(), Home::new());
+    let (mut leader, mut opened) = (leading.open(), home.open());
+    let append = |opened: &mut Opened, count: u64| {
+        let last = opened.log.last().index.0;
+        for n in last + 1..=last + count {
+            opened.log.append(&[entry(n)]).unwrap();
+        }
+    };
+    for round in 0..10 {
+        append(&mut leader, 900);
+        checkpoint(&mut leader, RunKind::Base, &[("/a", Some(&round.to_string()))]);
+        let position = leader.log.last();
+        leader.log.compact(position).unwrap();
+        receive(&leader, &opened);
+        let staged = stage(&opened).unwrap();
+        install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
+        append(&mut opened, 700);
+        checkpoint(&mut opened, RunKind::Delta, &[("/b", Some("1"))]);
+        let position = opened.log.last();
+        opened.log.compact(position).unwrap();
+        append(&mut opened, 5);
+        home = home.killed();
+        opened = home.open();
+        assert_eq!(last(&opened.recovery), (round + 1) * 900 + 705);
+        assert_eq!(loaded(&opened)[0], ("/a".into(), round.to_string()));
+        assert_eq!(replayed(&mut opened).len(), 5);
+        assert!(opened.dirs.sizes().log < 800 << 10, "{:?}", opened.dirs.sizes());
+    }
 }
 
 #[test]
