@@ -134,22 +134,44 @@ fn read_all(reader: &LogReader, after: Zxid) -> Result<u64, ReadError> {
     Ok(count)
 }
 
-/// Appends, cuts, goes on in a new epoch, and compacts what is far behind.
-fn write(log: &mut LogWriter, rounds: u32) {
-    for round in 1..=rounds {
+/// Appends, cuts, goes on in a new epoch, and compacts to the end or to where it began.
+fn write(log: &mut LogWriter, keeping: Keeping) {
+    let began = log.last();
+    for round in 1..=400 {
         let kept = log.last();
         append(log, round, 40 + round % 30);
         if round % 3 == 0 {
             log.truncate(kept.zxid).unwrap();
         }
         if round % 20 == 0 {
-            log.compact(log.last()).unwrap();
+            let to = if keeping == Keeping::Everything { began } else { log.last() };
+            log.compact(to).unwrap();
         }
     }
 }
 
 #[test]
 fn many_read_while_one_writes() {
+    read_and_write(Keeping::Little);
+}
+
+/// So much stays that raft-engine moves entries to other files while they are read.
+#[test]
+fn many_read_while_entries_are_moved() {
+    let home = read_and_write(Keeping::Everything);
+    let files = std::fs::read_dir(home.log_dir()).unwrap().map(|file| file.unwrap());
+    let moved = files.filter(|file| file.path().extension().is_some_and(|end| end == "rewrite"));
+    let moved: u64 = moved.map(|file| file.metadata().unwrap().len()).sum();
+    assert!(moved > 20_000, "nothing was moved: {moved}");
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    Little,
+    Everything,
+}
+
+fn read_and_write(keeping: Keeping) -> Home {
     let home = Home::new();
     let mut opened = home.open();
     append(&mut opened.log, 1, 10);
@@ -173,9 +195,10 @@ fn many_read_while_one_writes() {
                 }
             });
         }
-        write(&mut opened.log, 400);
+        write(&mut opened.log, keeping);
         done.store(true, Ordering::Relaxed);
     });
     let (whole, failed) = (whole.into_inner(), failed.into_inner());
     assert!(whole > 1000, "{whole} entries were read, {failed} readings failed");
+    home
 }
