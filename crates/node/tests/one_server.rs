@@ -68,6 +68,7 @@ impl World {
             committed: Zxid::ZERO,
             promise: Promise { epoch: Epoch(0), to: MEMBER },
             ends: EpochEnds::new(Zxid::ZERO, log.iter().map(|entry| entry.zxid)),
+            ..Recovered::default()
         };
         let node =
             Node::start(settings(boot), clock, Tree::new(), Config::of([MEMBER.id]), &recovered);

@@ -3,10 +3,12 @@
 use zooid_ids::{BootNonce, ClusterId, Incarnation, Millis, Zxid};
 use zooid_node::Settings;
 use zooid_storage::{Identity, Opened, ReadError};
-use zooid_zab::{Config as Voters, EpochEnds, Member, Promise, Recovered};
+use zooid_zab::{Body, Config as Voters, EpochEnds, Member, Promise, Recovered};
 
+use crate::ServeError;
 use crate::clock;
 use crate::config::{Config, Ensemble};
+use crate::turn::read_entry;
 
 /// A checkpoint is taken when its records would take so many bytes.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
@@ -42,7 +44,7 @@ pub(crate) fn node_start(
     config: &Config,
     opened: &Opened,
     checkpoint: Zxid,
-) -> Result<(Settings, Voters, Recovered), crate::ServeError> {
+) -> Result<(Settings, Voters, Recovered), ServeError> {
     let Identity { cluster, server: id, incarnation, .. } = opened.log.identity();
     let member = Member { id, incarnation };
     let promise = opened.log.promise();
@@ -56,6 +58,8 @@ pub(crate) fn node_start(
             to: Member { id: promise.server, incarnation: promise.incarnation },
         },
         ends: EpochEnds::new(opened.first, opened.ends.iter().copied()),
+        configs: configs(opened, checkpoint)?,
+        suspect: opened.suspect.is_some(),
     };
     let settings = settings(config, member, cluster)?;
     let voters = match &config.ensemble {
@@ -101,6 +105,22 @@ fn agreement(config: &Config) -> zooid_zab::Settings {
 }
 
 /// The time of the last entry, from which the log's time must not go back.
+/// Who decides, as the entries behind the checkpoint say.
+fn configs(opened: &Opened, checkpoint: Zxid) -> Result<Vec<(Zxid, Voters)>, ServeError> {
+    let last = opened.log.last().zxid;
+    if last == checkpoint {
+        return Ok(Vec::new());
+    }
+    let mut configs = Vec::new();
+    for entry in opened.reader.entries(checkpoint, last)? {
+        let entry = read_entry(entry?).map_err(ServeError::Entry)?;
+        if let Body::EpochStart(config) | Body::Config(config) = entry.body {
+            configs.push((entry.zxid, config));
+        }
+    }
+    Ok(configs)
+}
+
 fn last_time(opened: &Opened) -> Result<Millis, ReadError> {
     let last = opened.log.last().index;
     let entry = opened.log.entries(last, last).next();

@@ -35,6 +35,9 @@ pub(crate) enum ServeError {
     /// The end of the log.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// An entry of the log.
+    #[error("{0}")]
+    Entry(String),
     /// Who this server is.
     #[error(transparent)]
     Identity(#[from] IdentityError),

@@ -210,6 +210,11 @@ impl Loop {
                 tracing::info!("without a leader");
                 self.measures.leads_since = None;
             }
+            Agreed::Suspect => guard::die(
+                "loop",
+                "the disk holds less than this server had acknowledged to the leader: it is an older \
+                 copy; stop using it, and start with empty data directories",
+            ),
             other => {
                 let member = self.member.as_ref();
                 member.expect("whoever is alone has nothing to say to others").say(other);

@@ -99,7 +99,7 @@ impl Server {
 
     fn notification(&self, round: u64) -> Notification {
         let vote = Vote { zxid: z(1, 1), leader: self.me.id };
-        Notification { from: self.me, standing: Standing::Looking, round, vote }
+        Notification { from: self.me, standing: Standing::Looking, round, vote: Some(vote) }
     }
 
     /// As a process that was killed.
@@ -172,7 +172,7 @@ fn every_kind_of_message_arrives_in_order() {
     let (at_learner, at_leader) = connect(&mut learner, &mut leader);
     let promise = Promise { epoch: Epoch(3), to: leader.me };
     let from_learner = [
-        Message::Info { member: learner.me, promise },
+        Message::Info { member: learner.me, promise, uninitialised: true },
         Message::Promised {
             epoch: Epoch(4),
             counts: true,
@@ -192,7 +192,7 @@ fn every_kind_of_message_arrives_in_order() {
         body: Body::EpochStart(Config::of([ServerId(1), ServerId(2)])),
     };
     let from_leader = [
-        Message::Propose { epoch: Epoch(4) },
+        Message::Propose { epoch: Epoch(4), forms: false },
         Message::Sync { plan: Plan::Truncate(z(3, 1)), through: z(3, 9) },
         Message::Sync { plan: Plan::Diff, through: z(3, 9) },
         Message::Sync { plan: Plan::Checkpoint, through: z(3, 9) },
@@ -237,9 +237,9 @@ fn a_closed_channel_is_never_taken_up_again() {
     let after = connect(&mut learner, &mut leader);
     assert_ne!(before.0, after.0);
     assert_ne!(before.1, after.1);
-    leader.peers.send(before.1, Message::Propose { epoch: Epoch(1) });
-    leader.peers.send(after.1, Message::Propose { epoch: Epoch(2) });
-    assert_eq!(learner.message(after.0), Message::Propose { epoch: Epoch(2) });
+    leader.peers.send(before.1, Message::Propose { epoch: Epoch(1), forms: false });
+    leader.peers.send(after.1, Message::Propose { epoch: Epoch(2), forms: false });
+    assert_eq!(learner.message(after.0), Message::Propose { epoch: Epoch(2), forms: false });
     leader.peers.close(after.1);
     assert_eq!(learner.closed(), after.0);
     assert!(leader.is_silent() && learner.is_silent(), "who closes is not told");

@@ -2,8 +2,13 @@
 //!
 //! While an ensemble changes its members two sets of voters count, and nothing is agreed that is
 //! not agreed in both; so a [`Config`] has room for the next set from the start.
+//!
+//! A config is an entry of the log, and counts on a server from the moment it stands in its log,
+//! committed or not. That is safe as long as a quorum of the one before and a quorum of the one
+//! after always have a server in common, and no second change begins before the first is committed.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use zooid_ids::{Incarnation, ServerId, Zxid};
 
@@ -17,9 +22,9 @@ pub struct Config {
     pub voters: Voters,
     /// The set that takes over; both must agree until it does.
     pub next: Option<Voters>,
-    /// The life of the data directory with which a voter counts. A voter that is not here counts
-    /// with any: so it was before lives were registered.
-    pub registered: BTreeMap<ServerId, Incarnation>,
+    /// The life of the data directory with which a voter counts: none while one that was lost is
+    /// being replaced. A voter that is not here counts with any, until it comes.
+    pub registered: BTreeMap<ServerId, Option<Incarnation>>,
 }
 
 impl Config {
@@ -65,11 +70,55 @@ impl Config {
     #[must_use]
     pub fn counts(&self, member: Member) -> bool {
         let registered = self.registered.get(&member.id);
-        self.is_voter(member.id) && registered.is_none_or(|life| *life == member.incarnation)
+        self.is_voter(member.id) && registered.is_none_or(|life| *life == Some(member.incarnation))
     }
 
     fn sets(&self) -> impl Iterator<Item = &Voters> {
         core::iter::once(&self.voters).chain(&self.next)
+    }
+}
+
+/// The configs of one server's log, each with the entry that holds it, ascending. The first counts
+/// for everything before the second; a log is never cut before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Configs(Vec<(Zxid, Config)>);
+
+impl Configs {
+    /// Those of the log, or, as long as it holds none, the one that servers are told at their start.
+    pub(crate) fn new(told: Config, of_log: &[(Zxid, Config)]) -> Self {
+        let mut configs = Self(alloc::vec![(Zxid::ZERO, told)]);
+        of_log.iter().for_each(|(zxid, config)| configs.push(*zxid, config));
+        configs
+    }
+
+    pub(crate) fn in_force(&self) -> &Config {
+        &self.last().1
+    }
+
+    /// The entry that holds the one in force.
+    pub(crate) fn since(&self) -> Zxid {
+        self.last().0
+    }
+
+    pub(crate) fn push(&mut self, zxid: Zxid, config: &Config) {
+        assert!(zxid >= self.since(), "a config at {zxid} behind one at {}", self.since());
+        self.0.push((zxid, config.clone()));
+    }
+
+    /// The log ends here now.
+    pub(crate) fn truncate(&mut self, to: Zxid) {
+        let kept = self.0.partition_point(|(zxid, _)| *zxid <= to).max(1);
+        self.0.truncate(kept);
+    }
+
+    /// Nothing up to here is ever cut any more.
+    pub(crate) fn settle(&mut self, committed: Zxid) {
+        let settled = self.0.partition_point(|(zxid, _)| *zxid <= committed);
+        self.0.drain(..settled.saturating_sub(1));
+    }
+
+    fn last(&self) -> &(Zxid, Config) {
+        self.0.last().expect("there is a first")
     }
 }
 
@@ -121,8 +170,25 @@ mod tests {
         let mut config = config(&[1, 2], None);
         let member = |id, life| Member { id: ServerId(id), incarnation: Incarnation(life) };
         assert!(config.counts(member(1, 7)), "nobody is registered");
-        config.registered.insert(ServerId(1), Incarnation(8));
+        config.registered.insert(ServerId(1), Some(Incarnation(8)));
         assert!(!config.counts(member(1, 7)) && config.counts(member(1, 8)));
+        config.registered.insert(ServerId(1), None);
+        assert!(!config.counts(member(1, 7)) && !config.counts(member(1, 8)));
         assert!(config.counts(member(2, 7)) && !config.counts(member(3, 7)));
+    }
+
+    #[test]
+    fn a_cut_takes_configs_back() {
+        let [one, two, three] = [1, 2, 3].map(|id| config(&[id], None));
+        let mut configs = Configs::new(one.clone(), &[(Zxid(5), two.clone())]);
+        configs.push(Zxid(9), &three);
+        assert_eq!((configs.in_force(), configs.since()), (&three, Zxid(9)));
+        configs.truncate(Zxid(8));
+        assert_eq!((configs.in_force(), configs.since()), (&two, Zxid(5)));
+        configs.settle(Zxid(7));
+        configs.truncate(Zxid(5));
+        assert_eq!(configs.in_force(), &two);
+        configs.truncate(Zxid(0));
+        assert_eq!(configs.in_force(), &two, "what is settled stays");
     }
 }

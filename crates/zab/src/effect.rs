@@ -93,6 +93,9 @@ pub enum Effect {
         /// The leader.
         from: ServerId,
     },
+    /// This server lacks what it had acknowledged: its disk is an older one. Its data is not to be
+    /// trusted, and its life is over; it says no more. Start it anew with a suspect directory.
+    Suspect,
     /// Close a channel; nothing that comes through it counts any more.
     Close(ChannelId),
     /// The answer to a sync.

@@ -31,7 +31,7 @@ pub enum Body {
 }
 
 /// An epoch that a server has promised to no leader but this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Promise {
     /// The epoch.
     pub epoch: Epoch,

@@ -15,7 +15,7 @@ use zooid_ids::{Epoch, Instant, ServerId, Zxid};
 use crate::disk::Written;
 use crate::message::{ChannelId, Message, Plan, Standing};
 use crate::server::{Next, Server};
-use crate::{Effect, Entry, Member, Promise, SyncTicket};
+use crate::{Config, Effect, Entry, Member, Promise, SyncTicket};
 
 /// A learner's state.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ impl Following {
         }
         self.channel = Some((channel, leader));
         (self.phase, self.heard) = (Phase::Discovery, server.now);
-        let info = Message::Info { member: server.member, promise: server.promise };
+        let (member, promise) = (server.member, server.promise);
+        let info = Message::Info { member, promise, uninitialised: server.is_uninitialised() };
         self.send(info, out);
     }
 
@@ -120,7 +121,7 @@ impl Following {
         out: &mut Vec<Effect>,
     ) -> Result<(), Breach> {
         match message {
-            Message::Propose { epoch } => self.promise(server, epoch, out)?,
+            Message::Propose { epoch, forms } => self.promise(server, epoch, forms, out)?,
             Message::Sync { plan, through } => self.synchronise(server, plan, through, out)?,
             Message::Entries { entries, commit } => {
                 entries.into_iter().try_for_each(|entry| self.append(server, entry))?;
@@ -133,6 +134,7 @@ impl Following {
             }
             Message::Synced { ticket, zxid } => server.synced(ticket, zxid, out),
             Message::Confirmed { payload } => out.push(Effect::Confirmed { payload }),
+            Message::Suspect => return Err(Next::Retire),
             _ => return Err(Next::Look),
         }
         Ok(())
@@ -143,17 +145,21 @@ impl Following {
         &mut self,
         server: &mut Server,
         epoch: Epoch,
+        forms: bool,
         out: &mut Vec<Effect>,
     ) -> Result<(), Breach> {
+        let (_, to) = self.channel.expect("it came through the channel");
+        let bound_elsewhere = server.bound_to().is_some_and(|bound| bound != to);
+        if forms && (!server.is_uninitialised() || bound_elsewhere) {
+            return Err(Next::Look);
+        }
         if epoch > server.promise.epoch {
-            let (_, to) = self.channel.expect("it came through the channel");
             self.promising = Some(epoch);
             server.promise(Promise { epoch, to }, out);
             return Ok(());
         }
         // What was promised before does not count again, but the log may still be synchronised.
-        let to_this_leader = self.channel.is_some_and(|(_, leader)| leader == server.promise.to);
-        if epoch == server.promise.epoch && to_this_leader {
+        if epoch == server.promise.epoch && to == server.promise.to {
             self.answer_promise(server, epoch, false, out);
             return Ok(());
         }
@@ -191,9 +197,14 @@ impl Following {
         Ok(())
     }
 
-    pub(crate) fn installed(&mut self, server: &mut Server, zxid: Zxid, out: &mut Vec<Effect>) {
+    pub(crate) fn installed(
+        &mut self,
+        server: &mut Server,
+        (zxid, config): (Zxid, Config),
+        out: &mut Vec<Effect>,
+    ) {
         if self.phase == Phase::Installing {
-            server.history.install(zxid);
+            server.history.install(zxid, config);
             self.send(Message::Installed { zxid }, out);
         }
     }

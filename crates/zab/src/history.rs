@@ -13,7 +13,8 @@ use alloc::vec::Vec;
 
 use zooid_ids::{Epoch, Millis, Zxid};
 
-use crate::{Effect, Entry, Recovered};
+use crate::config::Configs;
+use crate::{Body, Config, Effect, Entry, Recovered};
 
 /// The last entry of each epoch that a log holds, ascending; the position from which on it holds
 /// entries comes first.
@@ -73,6 +74,13 @@ impl EpochEnds {
     }
 }
 
+impl Default for EpochEnds {
+    /// Of a log that holds nothing.
+    fn default() -> Self {
+        Self::new(Zxid::ZERO, [])
+    }
+}
+
 /// See the picture above.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
@@ -88,10 +96,12 @@ pub(crate) struct History {
     /// The newest ones, which were not handed to the disk yet.
     batch: Vec<Entry>,
     ends: EpochEnds,
+    configs: Configs,
 }
 
 impl History {
-    pub(crate) fn new(recovered: &Recovered) -> Self {
+    /// What recovery found; `told` decides as long as no entry says who does.
+    pub(crate) fn new(recovered: &Recovered, told: Config) -> Self {
         assert!(recovered.committed <= recovered.last, "a checkpoint beyond the log");
         Self {
             committed: recovered.committed,
@@ -102,6 +112,7 @@ impl History {
             window: VecDeque::new(),
             batch: Vec::new(),
             ends: recovered.ends.clone(),
+            configs: Configs::new(told, &recovered.configs),
         }
     }
 
@@ -119,6 +130,21 @@ impl History {
 
     pub(crate) fn last_time(&self) -> Millis {
         self.last_time
+    }
+
+    /// True until the first entry: nobody has ever led this server.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.last == Zxid::ZERO
+    }
+
+    /// Who decides.
+    pub(crate) fn config(&self) -> &Config {
+        self.configs.in_force()
+    }
+
+    /// The entry that says who decides.
+    pub(crate) fn config_since(&self) -> Zxid {
+        self.configs.since()
     }
 
     pub(crate) fn ends(&self) -> &EpochEnds {
@@ -140,6 +166,9 @@ impl History {
     pub(crate) fn append(&mut self, entry: Entry) {
         assert_eq!(entry.prev_zxid, self.last, "a gap in the log");
         self.ends.extend(entry.zxid);
+        if let Body::EpochStart(config) | Body::Config(config) = &entry.body {
+            self.configs.push(entry.zxid, config);
+        }
         (self.last, self.last_time) = (entry.zxid, entry.time.max(self.last_time));
         self.batch.push(entry.clone());
         self.window.push_back(entry);
@@ -174,6 +203,7 @@ impl History {
             self.committed = entry.zxid;
             out.push(Effect::Deliver(entry.clone()));
         }
+        self.configs.settle(self.committed);
         self.forget();
     }
 
@@ -187,17 +217,19 @@ impl History {
         self.recovered = self.recovered.map(|recovered| recovered.min(to));
         self.recovered = self.recovered.filter(|recovered| *recovered > self.committed);
         self.ends.truncate(to);
+        self.configs.truncate(to);
         (self.durable, self.last) = (to, to);
     }
 
-    /// A checkpoint took the place of everything.
-    pub(crate) fn install(&mut self, zxid: Zxid) {
+    /// A checkpoint took the place of everything; this config counted there.
+    pub(crate) fn install(&mut self, zxid: Zxid, config: Config) {
         assert!(zxid >= self.committed, "a checkpoint at {zxid}, {} is committed", self.committed);
         self.window.clear();
         self.batch.clear();
         self.recovered = None;
         (self.committed, self.durable, self.last) = (zxid, zxid, zxid);
         self.ends = EpochEnds::new(zxid, []);
+        self.configs = Configs::new(config, &[]);
     }
 
     /// The log was compacted: it holds nothing up to `first` any more.

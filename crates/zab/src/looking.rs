@@ -1,15 +1,19 @@
 //! Fast leader election. It decides nothing that matters for safety: whoever is elected has still
 //! to be promised an epoch by a quorum. It only makes it likely that one server tries, and one that
 //! has everything.
+//!
+//! Who decides is what this server's own log says, and that may be outdated. So it also takes up
+//! votes of servers that do not count here, and follows whom it votes for as soon as that one leads;
+//! it counts only those that count.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use zooid_ids::{Epoch, Instant, Millis, ServerId};
 
-use crate::Effect;
 use crate::message::{Notification, Standing, Vote};
 use crate::server::{Next, Server};
+use crate::{Effect, Member};
 
 /// Notifications are repeated after this, then after twice as long, up to [`RESEND_MAX`].
 const RESEND: Millis = Millis(100);
@@ -18,12 +22,12 @@ const RESEND_MAX: Millis = Millis(2000);
 /// A server that looks for a leader.
 #[derive(Debug)]
 pub(crate) struct Looking {
-    /// What it proposes of its own: itself, or whom it handed over to. None for a server without a
-    /// vote: it waits to hear of a leader.
+    /// What it proposes of its own: itself, or whom it handed over to, or whom it forms the ensemble
+    /// with. None for a server without a vote: it waits to hear of a candidate or a leader.
     own: Option<Vote>,
     /// The best that it heard of.
     vote: Option<Vote>,
-    /// The votes of this round.
+    /// The votes of this round that count.
     votes: BTreeMap<ServerId, Vote>,
     /// Servers that follow or lead already: whom, and in which epoch.
     settled: BTreeMap<ServerId, (ServerId, Epoch, bool)>,
@@ -36,8 +40,9 @@ pub(crate) struct Looking {
 impl Looking {
     pub(crate) fn begin(server: &mut Server, out: &mut Vec<Effect>) -> (Self, Option<Next>) {
         server.round += 1;
-        let leader = server.yields_to.take().unwrap_or(server.member.id);
-        let own = server.is_voter().then_some(Vote { zxid: server.history.durable(), leader });
+        let bound = server.bound_to().map(|bound| bound.id);
+        let leader = server.yields_to.take().or(bound).unwrap_or(server.member.id);
+        let own = server.has_vote().then_some(Vote { zxid: server.history.durable(), leader });
         let mut looking = Self {
             own,
             vote: own,
@@ -47,7 +52,7 @@ impl Looking {
             resend_at: server.now + RESEND,
             resend: RESEND,
         };
-        looking.record_own(server);
+        looking.record(server, server.member, own);
         looking.tell_all(server, out);
         let next = looking.decide(server);
         (looking, next)
@@ -62,7 +67,8 @@ impl Looking {
         match said.standing {
             Standing::Looking => self.compare(server, said, out),
             Standing::Following(epoch) => {
-                self.settled.insert(said.from.id, (said.vote.leader, epoch, false));
+                let leader = said.vote.map_or(said.from.id, |vote| vote.leader);
+                self.settled.insert(said.from.id, (leader, epoch, false));
             }
             Standing::Leading(epoch) => {
                 self.settled.insert(said.from.id, (said.from.id, epoch, true));
@@ -80,27 +86,27 @@ impl Looking {
         self.decide(server)
     }
 
-    /// Takes a vote of another server that looks: newer rounds and better votes win.
+    /// Takes a vote of another server that looks: newer rounds and better votes win. An observer
+    /// takes none.
     fn compare(&mut self, server: &mut Server, said: &Notification, out: &mut Vec<Effect>) {
         self.settled.remove(&said.from.id);
-        let (Some(own), Some(vote)) = (self.own, self.vote) else { return };
-        if !server.config.is_voter(said.vote.leader) {
+        let takes_part = |id| server.config().is_voter(id);
+        if !takes_part(server.member.id) || said.vote.is_some_and(|vote| !takes_part(vote.leader)) {
             return;
         }
         if said.round < server.round {
             // It has not heard of this round.
             return self.tell(server, said.from.id, out);
         }
-        let mut mine = vote;
         let newer = said.round > server.round;
         if newer {
             server.round = said.round;
             self.votes.clear();
-            mine = own;
         }
-        self.vote = Some(mine.max(said.vote));
-        self.votes.insert(said.from.id, said.vote);
-        self.record_own(server);
+        let mine = if newer { self.own } else { self.vote };
+        self.vote = mine.max(said.vote);
+        self.record(server, said.from, said.vote);
+        self.record(server, server.member, self.vote);
         if newer || said.vote > mine {
             self.decide_at = None;
             self.tell_all(server, out);
@@ -109,49 +115,52 @@ impl Looking {
         }
     }
 
-    fn record_own(&mut self, server: &Server) {
-        if let Some(vote) = self.vote {
-            self.votes.insert(server.member.id, vote);
+    fn record(&mut self, server: &Server, from: Member, vote: Option<Vote>) {
+        if let Some(vote) = vote.filter(|_| server.config().counts(from)) {
+            self.votes.insert(from.id, vote);
         }
     }
 
-    /// Joins a leader that a quorum follows already and that says itself that it leads.
+    /// Joins a leader that says itself that it leads, and that a quorum follows already or that has
+    /// this server's vote.
     fn join(&self, server: &Server, said: &Notification) -> Option<Next> {
         let (leader, epoch, _) = *self.settled.get(&said.from.id)?;
         let follows =
             |id| self.settled.get(&id).is_some_and(|(l, e, _)| (*l, *e) == (leader, epoch));
         let confirmed =
             self.settled.get(&leader).is_some_and(|(_, e, leads)| *leads && *e == epoch);
-        (confirmed && server.config.is_quorum(follows)).then_some(Next::Follow(leader))
+        let elected = self.vote.is_some_and(|vote| vote.leader == leader);
+        let joins = confirmed && (elected || server.config().is_quorum(follows));
+        (joins && leader != server.member.id).then_some(Next::Follow(leader))
     }
 
     /// A quorum has my vote: after a moment for better ones, or at once if nobody else can vote.
     fn decide(&mut self, server: &Server) -> Option<Next> {
         let vote = self.vote?;
         let agrees = |id| self.votes.get(&id) == Some(&vote);
-        if !server.config.is_quorum(agrees) {
+        if !server.config().is_quorum(agrees) {
             self.decide_at = None;
             return None;
         }
         let at = *self.decide_at.get_or_insert(server.now + server.settings.election_wait);
-        if server.now < at && !server.config.everyone().all(agrees) {
+        if server.now < at && !server.config().everyone().all(agrees) {
             return None;
         }
-        let mine = vote.leader == server.member.id;
-        Some(if mine { Next::Lead } else { Next::Follow(vote.leader) })
+        match vote.leader == server.member.id {
+            false => Some(Next::Follow(vote.leader)),
+            // Somebody may still mean the life that was lost.
+            true => server.has_vote().then_some(Next::Lead),
+        }
     }
 
     fn tell_all(&self, server: &Server, out: &mut Vec<Effect>) {
-        for id in server.config.everyone().filter(|id| *id != server.member.id) {
+        for id in server.config().everyone().filter(|id| *id != server.member.id) {
             self.tell(server, id, out);
         }
     }
 
     fn tell(&self, server: &Server, to: ServerId, out: &mut Vec<Effect>) {
-        let mut notification = server.notification(Standing::Looking, server.member.id);
-        // A server without a vote asks who leads, and proposes nobody.
-        notification.vote =
-            self.vote.unwrap_or(Vote { zxid: zooid_ids::Zxid::ZERO, ..notification.vote });
+        let notification = server.notification(Standing::Looking, self.vote);
         out.push(Effect::Notify { to, notification });
     }
 }

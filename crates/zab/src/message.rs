@@ -46,8 +46,8 @@ pub struct Notification {
     pub standing: Standing,
     /// The election it has taken part in last; newer ones count.
     pub round: u64,
-    /// Its vote, or whom it follows.
-    pub vote: Vote,
+    /// Its vote, or whom it follows. None if it looks for a leader and proposes nobody.
+    pub vote: Option<Vote>,
 }
 
 /// How a learner's log becomes the beginning of the leader's.
@@ -70,11 +70,17 @@ pub enum Message {
         member: Member,
         /// Its newest promise; its log holds no later epoch.
         promise: Promise,
+        /// True if nothing was ever agreed, as far as it can know: its log is empty and was not
+        /// lost. Its promise, if it gave one, is to whom it forms the ensemble with.
+        uninitialised: bool,
     },
     /// Leader: promise me this epoch. (LEADERINFO)
     Propose {
         /// The epoch.
         epoch: Epoch,
+        /// True if nothing was ever agreed: then everybody has to promise, and each to this leader
+        /// only, until the ensemble is formed.
+        forms: bool,
     },
     /// Learner: what my log holds. (ACKEPOCH)
     Promised {
@@ -123,6 +129,8 @@ pub enum Message {
         /// What is committed by now.
         commit: Zxid,
     },
+    /// Leader: you lack what you had acknowledged to me; do not come back in this life.
+    Suspect,
     /// Learner: I still follow you.
     Pong {
         /// Of the ping.

@@ -1,8 +1,9 @@
 //! What every role of a server works with.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use zooid_ids::{Epoch, Instant, Millis, ServerId, Zxid};
+use zooid_ids::{Epoch, Incarnation, Instant, Millis, ServerId, Zxid};
 
 use crate::disk::{Disk, Written};
 use crate::history::History;
@@ -13,7 +14,6 @@ use crate::{Config, Effect, Member, Promise, Settings, SyncTicket};
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) member: Member,
-    pub(crate) config: Config,
     pub(crate) settings: Settings,
     pub(crate) history: History,
     pub(crate) disk: Disk,
@@ -23,6 +23,10 @@ pub(crate) struct Server {
     pub(crate) wall: Millis,
     /// The election it took part in last.
     pub(crate) round: u64,
+    /// It had a vote in a life that is lost.
+    pub(crate) suspect: bool,
+    /// What others have acknowledged to this process while it led, and in which life.
+    pub(crate) acknowledged: BTreeMap<ServerId, (Incarnation, Zxid)>,
     /// In the next election it proposes not itself but this one, to whom it handed over.
     pub(crate) yields_to: Option<ServerId>,
     /// Syncs that the leader has answered, and what has to be applied first.
@@ -36,6 +40,8 @@ pub(crate) enum Next {
     Look,
     Lead,
     Follow(ServerId),
+    /// Nothing: this life of the server must not be counted any more.
+    Retire,
 }
 
 impl Server {
@@ -44,13 +50,41 @@ impl Server {
         self.promise.epoch.max(self.history.last().epoch())
     }
 
-    pub(crate) fn is_voter(&self) -> bool {
-        self.config.is_voter(self.member.id)
+    /// Who decides.
+    pub(crate) fn config(&self) -> &Config {
+        self.history.config()
+    }
+
+    /// True if it may propose itself as a leader.
+    pub(crate) fn has_vote(&self) -> bool {
+        let lost = self.suspect && self.history.is_empty();
+        self.config().counts(self.member) && !lost
     }
 
     /// True if nobody else is needed to decide.
     pub(crate) fn is_alone(&self) -> bool {
-        self.config.is_quorum(|id| id == self.member.id)
+        self.config().is_quorum(|id| id == self.member.id)
+    }
+
+    /// True if nothing was ever agreed, as far as this server can know.
+    pub(crate) fn is_uninitialised(&self) -> bool {
+        self.history.is_empty() && !self.suspect
+    }
+
+    /// The only one with whom it forms an ensemble: it promised that when nothing was agreed yet.
+    pub(crate) fn bound_to(&self) -> Option<Member> {
+        let bound = self.history.is_empty() && self.promise.epoch > Epoch(0);
+        bound.then_some(self.promise.to)
+    }
+
+    /// What this server knows to be committed and that the other has acknowledged to it.
+    pub(crate) fn must_have(&self, member: Member) -> Zxid {
+        match self.acknowledged.get(&member.id) {
+            Some((life, zxid)) if *life == member.incarnation => {
+                (*zxid).min(self.history.committed())
+            }
+            _ => Zxid::ZERO,
+        }
     }
 
     /// Hands a promise to the disk.
@@ -90,8 +124,7 @@ impl Server {
         out.extend(answered.map(|(_, ticket)| Effect::Synced(ticket)));
     }
 
-    pub(crate) fn notification(&self, standing: Standing, leader: ServerId) -> Notification {
-        let vote = Vote { zxid: self.history.durable(), leader };
+    pub(crate) fn notification(&self, standing: Standing, vote: Option<Vote>) -> Notification {
         Notification { from: self.member, standing, round: self.round, vote }
     }
 }

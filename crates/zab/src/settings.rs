@@ -1,8 +1,10 @@
 //! What a server is told once, at its start.
 
+use alloc::vec::Vec;
+
 use zooid_ids::{Incarnation, Millis, ServerId, Zxid};
 
-use crate::{EpochEnds, Promise};
+use crate::{Config, EpochEnds, Promise};
 
 /// Who a server is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,8 +15,9 @@ pub struct Member {
     pub incarnation: Incarnation,
 }
 
-/// What recovery found in the log: where agreement goes on from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What recovery found in the log: where agreement goes on from. The default is what an empty
+/// directory holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The last durable entry, or the checkpoint's if the log is empty.
     pub last: Zxid,
@@ -26,6 +29,12 @@ pub struct Recovered {
     pub promise: Promise,
     /// The last entry of each epoch that the log holds.
     pub ends: EpochEnds,
+    /// The config that the checkpoint holds, with the checkpoint's zxid, and those of the entries
+    /// behind it ([`crate::Body::EpochStart`] and [`crate::Body::Config`]), ascending.
+    pub configs: Vec<(Zxid, Config)>,
+    /// This server had a vote in a life that is lost: it has an incarnation that was drawn anew,
+    /// and must never say that there was nothing yet, though its log may be empty.
+    pub suspect: bool,
 }
 
 /// What can be set without changing what is agreed. Times matter for liveness only.

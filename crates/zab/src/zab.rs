@@ -1,5 +1,6 @@
 //! The inputs of one server's agreement, and the change from role to role.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use crate::following::Following;
 use crate::history::History;
 use crate::leading::{Leading, LearnerView};
 use crate::looking::Looking;
-use crate::message::{ChannelId, Message, Notification, Standing};
+use crate::message::{ChannelId, Message, Notification, Standing, Vote};
 use crate::server::{Next, Server};
 use crate::{Config, Effect, Member, Recovered, Settings, SyncTicket, Ticket};
 
@@ -31,11 +32,14 @@ enum Role {
     Looking(Looking),
     Leading(Leading),
     Following(Following),
+    /// Its life is over: whatever it says could be wrong.
+    Retired,
 }
 
 impl Zab {
-    /// A server that looks for a leader, or, as the only voter, begins at once to lead. It starts
-    /// at this time: its own clock, and the wall clock.
+    /// A server that looks for a leader, or, as the only voter, begins at once to lead. `config`
+    /// decides as long as no entry of the log says who does. It starts at this time: its own clock,
+    /// and the wall clock.
     #[must_use]
     pub fn start(
         member: Member,
@@ -47,14 +51,15 @@ impl Zab {
     ) -> Self {
         let server = Server {
             member,
-            config,
             settings,
-            history: History::new(recovered),
+            history: History::new(recovered, config),
             disk: Disk::default(),
             promise: recovered.promise,
             now,
             wall,
             round: 0,
+            suspect: recovered.suspect,
+            acknowledged: BTreeMap::new(),
             yields_to: None,
             syncs: Vec::new(),
         };
@@ -71,7 +76,7 @@ impl Zab {
     /// Time has passed. To be called several times in a tick.
     pub fn tick(&mut self, out: &mut Vec<Effect>) {
         let next = match &mut self.role {
-            Role::Draining => None,
+            Role::Draining | Role::Retired => None,
             Role::Looking(looking) => looking.tick(&mut self.server, out),
             Role::Leading(leading) => leading.tick(&mut self.server, out),
             Role::Following(following) => following.tick(&self.server),
@@ -82,7 +87,7 @@ impl Zab {
     /// Another server says something about the election.
     pub fn notified(&mut self, said: &Notification, out: &mut Vec<Effect>) {
         let next = match &mut self.role {
-            Role::Draining => None,
+            Role::Draining | Role::Retired => None,
             Role::Looking(looking) => looking.notified(&mut self.server, said, out),
             Role::Leading(leading) => {
                 let (standing, leader) = leading.standing(&self.server);
@@ -121,7 +126,7 @@ impl Zab {
                 None
             }
             Role::Following(following) => following.closed(channel),
-            Role::Draining | Role::Looking(_) => {
+            Role::Draining | Role::Looking(_) | Role::Retired => {
                 self.early.retain(|(early, _)| *early != channel);
                 None
             }
@@ -136,11 +141,13 @@ impl Zab {
             Role::Following(following) => {
                 following.receive(&mut self.server, channel, message, out)
             }
-            Role::Looking(_) if matches!(message, Message::Info { .. }) => {
+            Role::Looking(_)
+                if matches!(message, Message::Info { .. }) && self.server.has_vote() =>
+            {
                 self.early.push((channel, message));
                 None
             }
-            Role::Draining | Role::Looking(_) => {
+            Role::Draining | Role::Looking(_) | Role::Retired => {
                 out.push(Effect::Close(channel));
                 None
             }
@@ -148,10 +155,12 @@ impl Zab {
         self.go(next, out);
     }
 
-    /// The leader's checkpoint at `zxid` has taken the place of everything here, durably.
-    pub fn installed(&mut self, zxid: Zxid, out: &mut Vec<Effect>) {
+    /// The leader's checkpoint at `zxid` has taken the place of everything here, durably; it holds
+    /// this config. Without one, the config that is in force here stays.
+    pub fn installed(&mut self, zxid: Zxid, config: Option<Config>, out: &mut Vec<Effect>) {
         if let Role::Following(following) = &mut self.role {
-            following.installed(&mut self.server, zxid, out);
+            let config = config.unwrap_or_else(|| self.server.config().clone());
+            following.installed(&mut self.server, (zxid, config), out);
         }
     }
 
@@ -174,7 +183,7 @@ impl Zab {
                 self.look_when_drained(out);
                 None
             }
-            Role::Looking(_) => None,
+            Role::Looking(_) | Role::Retired => None,
             Role::Leading(leading) => leading.written(&mut self.server, written, out),
             Role::Following(following) => {
                 following.written(&mut self.server, written, out);
@@ -190,7 +199,7 @@ impl Zab {
         match &mut self.role {
             Role::Leading(leading) => leading.propose(&mut self.server, command),
             Role::Following(following) if following.is_serving() => following.propose(command, out),
-            Role::Following(_) | Role::Draining | Role::Looking(_) => {}
+            Role::Following(_) | Role::Draining | Role::Looking(_) | Role::Retired => {}
         }
     }
 
@@ -200,7 +209,7 @@ impl Zab {
         match &mut self.role {
             Role::Leading(leading) => leading.sync(&mut self.server, None, ticket, out),
             Role::Following(following) => following.sync(ticket, out),
-            Role::Draining | Role::Looking(_) => {}
+            Role::Draining | Role::Looking(_) | Role::Retired => {}
         }
     }
 
@@ -209,9 +218,15 @@ impl Zab {
     /// followed it is dropped.
     pub fn touch(&mut self, payload: Bytes, out: &mut Vec<Effect>) {
         match &self.role {
-            Role::Leading(_) => out.push(Effect::Touched { channel: None, payload }),
+            Role::Leading(leading) if leading.leads() => {
+                out.push(Effect::Touched { channel: None, payload });
+            }
             Role::Following(following) if following.is_serving() => following.touch(payload, out),
-            Role::Following(_) | Role::Draining | Role::Looking(_) => {}
+            Role::Leading(_)
+            | Role::Following(_)
+            | Role::Draining
+            | Role::Looking(_)
+            | Role::Retired => {}
         }
     }
 
@@ -246,7 +261,7 @@ impl Zab {
         match &mut self.role {
             Role::Leading(leading) => leading.flush(&mut self.server, out),
             Role::Following(following) => following.flush(&mut self.server, out),
-            Role::Draining | Role::Looking(_) => {}
+            Role::Draining | Role::Looking(_) | Role::Retired => {}
         }
     }
 
@@ -260,6 +275,12 @@ impl Zab {
     #[must_use]
     pub fn is_following(&self) -> bool {
         matches!(&self.role, Role::Following(following) if following.is_serving())
+    }
+
+    /// Who decides, as the log of this server says.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.server.config()
     }
 
     /// The last entry that is committed, as far as known here.
@@ -297,7 +318,7 @@ impl Zab {
     pub fn check_invariants(&self) {
         self.server.history.check_invariants();
         match &self.role {
-            Role::Draining => {}
+            Role::Draining | Role::Retired => {}
             Role::Looking(_) => assert!(self.server.disk.is_idle()),
             Role::Leading(leading) => leading.check_invariants(&self.server),
             Role::Following(following) => following.check_invariants(&self.server),
@@ -313,7 +334,8 @@ impl Zab {
         out: &mut Vec<Effect>,
     ) -> Option<Next> {
         if said.standing == Standing::Looking {
-            let notification = self.server.notification(standing, leader);
+            let vote = Some(Vote { zxid: self.server.history.durable(), leader });
+            let notification = self.server.notification(standing, vote);
             out.push(Effect::Notify { to: said.from.id, notification });
         }
         None
@@ -322,7 +344,15 @@ impl Zab {
     fn go(&mut self, next: Option<Next>, out: &mut Vec<Effect>) {
         match next {
             None => {}
-            Some(Next::Look) => self.leave(out),
+            Some(Next::Look) => {
+                self.leave(out);
+                self.look_when_drained(out);
+            }
+            Some(Next::Retire) => {
+                self.leave(out);
+                self.role = Role::Retired;
+                out.push(Effect::Suspect);
+            }
             Some(Next::Lead) => {
                 self.role = Role::Leading(Leading::begin(&mut self.server, out));
                 for (channel, message) in core::mem::take(&mut self.early) {
@@ -342,13 +372,12 @@ impl Zab {
         match &self.role {
             Role::Leading(leading) => leading.end(out),
             Role::Following(following) => following.end(out),
-            Role::Draining | Role::Looking(_) => {}
+            Role::Draining | Role::Looking(_) | Role::Retired => {}
         }
         out.push(Effect::Lost);
         self.server.syncs.clear();
         self.server.append_batch(out);
         self.role = Role::Draining;
-        self.look_when_drained(out);
     }
 
     fn look_when_drained(&mut self, out: &mut Vec<Effect>) {

@@ -50,6 +50,7 @@ impl World {
                     committed: Zxid(number("committed")),
                     promise: Promise { epoch: Epoch(number("promised") as u32), to: MEMBER },
                     ends: EpochEnds::new(Zxid(number("committed")), ends),
+                    ..Recovered::default()
                 };
                 let settings = match number("rollover") {
                     0 => Settings::default(),

@@ -55,7 +55,10 @@ fn write_config(config: &Config) -> Bytes {
     let (next_voters, next_seats) = write_voters(config.next.as_ref());
     let registered = config.registered.iter().map(|(id, incarnation)| proto::Registration {
         voter: id.0,
-        incarnation: Bytes::copy_from_slice(&incarnation.0.to_be_bytes()),
+        incarnation: incarnation
+            .map(|life| life.0.to_be_bytes().to_vec())
+            .unwrap_or_default()
+            .into(),
     });
     let registered = registered.collect();
     let config = proto::Config { voters, next_voters, seats, next_seats, registered };
@@ -85,9 +88,13 @@ fn read_config(payload: Bytes) -> Result<Config, ContractError> {
 
 fn read_registration(
     registration: &proto::Registration,
-) -> Result<(ServerId, Incarnation), ContractError> {
+) -> Result<(ServerId, Option<Incarnation>), ContractError> {
+    let id = ServerId(registration.voter);
+    if registration.incarnation.is_empty() {
+        return Ok((id, None));
+    }
     let incarnation = exactly(&registration.incarnation, "an incarnation")?;
-    Ok((ServerId(registration.voter), Incarnation(u128::from_be_bytes(incarnation))))
+    Ok((id, Some(Incarnation(u128::from_be_bytes(incarnation)))))
 }
 
 /// None if there are none at all.

@@ -113,7 +113,11 @@ fn configs() -> vec::Vec<(&'static str, Config)> {
         ("plain", plain.clone()),
         (
             "registered",
-            Config { registered: [(ServerId(300), Incarnation(0x0102))].into(), ..plain.clone() },
+            Config {
+                registered: [(ServerId(1), None), (ServerId(300), Some(Incarnation(0x0102)))]
+                    .into(),
+                ..plain.clone()
+            },
         ),
         ("groups", Config { voters: groups.clone().unwrap(), ..plain.clone() }),
         ("joint", Config { next: groups, ..plain }),

@@ -102,6 +102,7 @@ fn start(boot: u64, now: u64, log: &[Entry]) -> Node {
         committed: Zxid::ZERO,
         promise: Promise { epoch: Epoch(0), to: MEMBER },
         ends: EpochEnds::new(Zxid::ZERO, log.iter().map(|entry| entry.zxid)),
+        ..Recovered::default()
     };
     let config = Config::of([MEMBER.id]);
     Node::start(settings(boot), clock(now), Tree::new(), config, &recovered)

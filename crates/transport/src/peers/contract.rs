@@ -46,10 +46,11 @@ impl Frame for proto::FromLearner {
     fn write(message: &Message) -> Result<Self, ContractError> {
         use from_learner::Message as P;
         let message = match message {
-            Message::Info { member, promise } => P::Info(proto::Info {
+            Message::Info { member, promise, uninitialised } => P::Info(proto::Info {
                 member: Some(write_member(*member)),
                 promised_epoch: promise.epoch.0,
                 promised_to: Some(write_member(promise.to)),
+                uninitialised: *uninitialised,
             }),
             Message::Promised { epoch, counts, last, ends } => P::Promised(proto::Promised {
                 epoch: epoch.0,
@@ -69,7 +70,8 @@ impl Frame for proto::FromLearner {
             | Message::Commit { .. }
             | Message::Ping { .. }
             | Message::Synced { .. }
-            | Message::Confirmed { .. } => return Err(ContractError::Direction),
+            | Message::Confirmed { .. }
+            | Message::Suspect => return Err(ContractError::Direction),
         };
         Ok(Self { message: Some(message) })
     }
@@ -83,6 +85,7 @@ impl Frame for proto::FromLearner {
                     epoch: read_epoch(info.promised_epoch)?,
                     to: read_member(info.promised_to)?,
                 },
+                uninitialised: info.uninitialised,
             },
             P::Promised(promised) => Message::Promised {
                 epoch: read_epoch(promised.epoch)?,
@@ -116,7 +119,9 @@ impl Frame for proto::FromLeader {
     fn write(message: &Message) -> Result<Self, ContractError> {
         use from_leader::Message as P;
         let message = match message {
-            Message::Propose { epoch } => P::Propose(proto::Propose { epoch: epoch.0 }),
+            Message::Propose { epoch, forms } => {
+                P::Propose(proto::Propose { epoch: epoch.0, forms: *forms })
+            }
             Message::Sync { plan, through } => {
                 P::Sync(proto::Sync { through: through.0, plan: Some(write_plan(*plan)) })
             }
@@ -131,6 +136,7 @@ impl Frame for proto::FromLeader {
             Message::Synced { ticket, zxid } => {
                 P::Synced(proto::Synced { ticket: ticket.0, zxid: zxid.0 })
             }
+            Message::Suspect => P::Suspect(proto::Suspect {}),
             Message::Confirmed { payload } => {
                 P::Confirmed(proto::Confirmed { payload: payload.clone() })
             }
@@ -149,7 +155,9 @@ impl Frame for proto::FromLeader {
     fn read(self) -> Result<Message, ContractError> {
         use from_leader::Message as P;
         Ok(match self.message.ok_or(ContractError::Unknown("the message"))? {
-            P::Propose(propose) => Message::Propose { epoch: read_epoch(propose.epoch)? },
+            P::Propose(propose) => {
+                Message::Propose { epoch: read_epoch(propose.epoch)?, forms: propose.forms }
+            }
             P::Sync(sync) => {
                 Message::Sync { plan: read_plan(sync.plan)?, through: read_zxid(sync.through)? }
             }
@@ -164,6 +172,7 @@ impl Frame for proto::FromLeader {
             P::Synced(synced) => {
                 Message::Synced { ticket: SyncTicket(synced.ticket), zxid: read_zxid(synced.zxid)? }
             }
+            P::Suspect(_) => Message::Suspect,
             P::Confirmed(confirmed) => Message::Confirmed { payload: confirmed.payload },
             P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
         })
@@ -191,8 +200,8 @@ pub(crate) fn write_notification(said: &Notification) -> proto::Notification {
             Standing::Leading(epoch) => P::Leading(epoch.0),
         }),
         round: said.round,
-        vote_zxid: said.vote.zxid.0,
-        vote_leader: said.vote.leader.0,
+        vote_zxid: said.vote.map(|vote| vote.zxid.0),
+        vote_leader: said.vote.map(|vote| vote.leader.0),
     }
 }
 
@@ -203,7 +212,13 @@ pub(crate) fn read_notification(said: proto::Notification) -> Result<Notificatio
         P::Following(epoch) => Standing::Following(read_epoch(epoch)?),
         P::Leading(epoch) => Standing::Leading(read_epoch(epoch)?),
     };
-    let vote = Vote { zxid: read_zxid(said.vote_zxid)?, leader: ServerId(said.vote_leader) };
+    let vote = match (said.vote_zxid, said.vote_leader) {
+        (None, None) => None,
+        (Some(zxid), Some(leader)) => {
+            Some(Vote { zxid: read_zxid(zxid)?, leader: ServerId(leader) })
+        }
+        _ => return Err(ContractError::Unknown("a part of the vote")),
+    };
     Ok(Notification { from: read_member(said.from)?, standing, round: said.round, vote })
 }
 
@@ -299,7 +314,10 @@ fn write_config(config: &Config) -> proto::Config {
     let (next_voters, next_seats) = write_voters(config.next.as_ref());
     let registered = config.registered.iter().map(|(id, incarnation)| proto::Registration {
         voter: id.0,
-        incarnation: incarnation.0.to_be_bytes().to_vec().into(),
+        incarnation: incarnation
+            .map(|life| life.0.to_be_bytes().to_vec())
+            .unwrap_or_default()
+            .into(),
     });
     let registered = registered.collect();
     proto::Config { voters, next_voters, seats, next_seats, registered }
@@ -341,8 +359,12 @@ fn read_voters(ids: &[u64], unlike: &[proto::Seat]) -> Result<Option<Voters>, Co
 
 fn read_registration(
     registration: &proto::Registration,
-) -> Result<(ServerId, Incarnation), ContractError> {
+) -> Result<(ServerId, Option<Incarnation>), ContractError> {
+    let id = ServerId(registration.voter);
+    if registration.incarnation.is_empty() {
+        return Ok((id, None));
+    }
     let incarnation = read_u128(&registration.incarnation);
     let incarnation = incarnation.ok_or(ContractError::Unknown("an incarnation"))?;
-    Ok((ServerId(registration.voter), Incarnation(incarnation)))
+    Ok((id, Some(Incarnation(incarnation))))
 }

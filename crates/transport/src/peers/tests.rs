@@ -58,8 +58,11 @@ fn config() -> impl Strategy<Value = Config> {
     ];
     let seats = btree_map(any::<u64>().prop_map(ServerId), seat, 1..5);
     let voters = seats.prop_filter_map("nobody decides", Voters::seated);
-    let registered =
-        btree_map(any::<u64>().prop_map(ServerId), any::<u128>().prop_map(Incarnation), 0..3);
+    let registered = btree_map(
+        any::<u64>().prop_map(ServerId),
+        option::of(any::<u128>().prop_map(Incarnation)),
+        0..3,
+    );
     (voters.clone(), option::of(voters), registered).prop_map(|(voters, next, registered)| Config {
         voters,
         next,
@@ -88,10 +91,13 @@ fn from_learners() -> impl Strategy<Value = Message> {
         EpochEnds::new(first, ends.into_iter().filter(|end| *end > first))
     });
     prop_oneof![
-        (member(), epoch(), member()).prop_map(|(member, epoch, to)| Message::Info {
-            member,
-            promise: Promise { epoch, to }
-        }),
+        (member(), epoch(), member(), any::<bool>()).prop_map(
+            |(member, epoch, to, uninitialised)| Message::Info {
+                member,
+                promise: Promise { epoch, to },
+                uninitialised
+            }
+        ),
         (epoch(), any::<bool>(), zxid(), ends).prop_map(|(epoch, counts, last, ends)| {
             Message::Promised { epoch, counts, last, ends }
         }),
@@ -108,7 +114,8 @@ fn from_leaders() -> impl Strategy<Value = Message> {
     let plan =
         prop_oneof![Just(Plan::Diff), zxid().prop_map(Plan::Truncate), Just(Plan::Checkpoint)];
     prop_oneof![
-        epoch().prop_map(|epoch| Message::Propose { epoch }),
+        (epoch(), any::<bool>()).prop_map(|(epoch, forms)| Message::Propose { epoch, forms }),
+        Just(Message::Suspect),
         (plan, zxid()).prop_map(|(plan, through)| Message::Sync { plan, through }),
         (entries(), zxid()).prop_map(|(entries, commit)| Message::Entries { entries, commit }),
         zxid().prop_map(|zxid| Message::Commit { zxid }),
@@ -125,14 +132,10 @@ fn notifications() -> impl Strategy<Value = Notification> {
         epoch().prop_map(Standing::Following),
         epoch().prop_map(Standing::Leading),
     ];
-    (member(), standing, any::<u64>(), zxid(), any::<u64>()).prop_map(
-        |(from, standing, round, zxid, leader)| Notification {
-            from,
-            standing,
-            round,
-            vote: Vote { zxid, leader: ServerId(leader) },
-        },
-    )
+    let vote =
+        (zxid(), any::<u64>()).prop_map(|(zxid, leader)| Vote { zxid, leader: ServerId(leader) });
+    (member(), standing, any::<u64>(), option::of(vote))
+        .prop_map(|(from, standing, round, vote)| Notification { from, standing, round, vote })
 }
 
 fn through_bytes<T: prost::Message + Default>(frame: &T) -> T {
@@ -230,7 +233,7 @@ fn what_contradicts_itself_is_refused() {
         FromLearner { message }.read().unwrap_err();
     }
     FromLeader { message: None }.read().unwrap_err();
-    let propose = Some(from_leader::Message::Propose(Propose { epoch: 1 << 31 }));
+    let propose = Some(from_leader::Message::Propose(Propose { epoch: 1 << 31, forms: false }));
     FromLeader { message: propose }.read().unwrap_err();
 }
 
@@ -327,6 +330,7 @@ async fn a_learner_that_says_what_it_may_not_is_cut_off() {
         member: Some(contract::write_member(VICTIM)),
         promised_epoch: 1,
         promised_to: Some(contract::write_member(VICTIM)),
+        uninitialised: false,
     };
     let long = generated::Forward { command: vec![0; 2000].into() };
     let beyond = Ack { zxid: u64::MAX };
@@ -367,7 +371,7 @@ async fn an_elector_speaks_for_itself_only() {
         from,
         standing: Standing::Looking,
         round: 1,
-        vote: Vote { zxid: Zxid(1), leader: ServerId(2) },
+        vote: Some(Vote { zxid: Zxid(1), leader: ServerId(2) }),
     };
     let notification = |from| from_elector::Message::Notification(write_notification(&said(from)));
     let hello = from_elector::Message::Hello(hello::hello(STRANGE, None, VICTIM.id));

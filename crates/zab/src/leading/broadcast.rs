@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use zooid_ids::{Epoch, ServerId, Zxid};
 
-use super::learner::Stage;
+use super::learner::{Learner, Stage};
 use super::{Leading, Phase, send};
 use crate::message::{ChannelId, Message};
 use crate::server::Server;
@@ -23,6 +23,7 @@ impl Leading {
 
     pub(crate) fn flush(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
         self.release(server);
+        self.admit(server);
         self.prepare_hand_over(server, out);
         self.roll_over(server, out);
         self.next_round(server, out);
@@ -54,6 +55,7 @@ impl Leading {
         match &mut learner.stage {
             Stage::Synchronised { acked } if zxid <= server.history.last() => {
                 *acked = zxid.max(*acked);
+                server.acknowledged.insert(learner.member.id, (learner.member.incarnation, *acked));
                 self.commit(server, out);
             }
             _ => self.drop_learner(channel, out),
@@ -61,7 +63,7 @@ impl Leading {
     }
 
     pub(super) fn commit(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
-        let reached = server.config.reached(|id| self.acked_by(server, id));
+        let reached = server.config().reached(|id| self.acked_by(server, id));
         // What an earlier epoch left is committed only through the start of this one.
         let start = Zxid::new(self.epoch, 0);
         if self.phase < Phase::Starting || reached < start && self.phase == Phase::Starting {
@@ -69,7 +71,7 @@ impl Leading {
         }
         server.history.commit(reached, out);
         if self.phase == Phase::Starting {
-            self.phase = Phase::Broadcasting;
+            (self.phase, self.leads) = (Phase::Broadcasting, true);
             out.push(Effect::Lead(self.epoch));
         }
         server.answer_syncs(out);
@@ -91,7 +93,7 @@ impl Leading {
         }
     }
 
-    fn takes_proposals(&self, server: &Server) -> bool {
+    pub(super) fn takes_proposals(&self, server: &Server) -> bool {
         self.is_broadcasting() && self.handing.is_none() && !self.is_full(server)
     }
 
@@ -103,12 +105,12 @@ impl Leading {
         if id == server.member.id {
             return server.history.durable();
         }
-        self.learner(id).map_or(Zxid::ZERO, |learner| learner.acked())
+        self.voter(server, id).map_or(Zxid::ZERO, Learner::acked)
     }
 }
 
-/// Gives an entry its place in the order.
-pub(super) fn place(server: &mut Server, epoch: Epoch, body: Body) {
+/// Gives an entry its place in the order, and tells which.
+pub(super) fn place(server: &mut Server, epoch: Epoch, body: Body) -> Zxid {
     let prev_zxid = server.history.last();
     let zxid = match &body {
         Body::EpochStart(_) => Zxid::new(epoch, 0),
@@ -119,4 +121,5 @@ pub(super) fn place(server: &mut Server, epoch: Epoch, body: Body) {
     assert_eq!(zxid.epoch(), epoch, "an entry of another leader's epoch");
     let time = server.wall.max(server.history.last_time());
     server.history.append(Entry { zxid, prev_zxid, time, body });
+    zxid
 }

@@ -3,14 +3,14 @@
 
 use alloc::vec::Vec;
 
-use zooid_ids::ServerId;
+use zooid_ids::{Epoch, ServerId, Zxid};
 
 use super::broadcast::place;
 use super::learner::{Learner, Stage};
 use super::{Leading, Phase, send};
 use crate::message::{ChannelId, Message};
 use crate::server::{Next, Server};
-use crate::{Body, Effect, Member, Promise};
+use crate::{Body, Config, Effect, Member, Promise};
 
 impl Leading {
     /// A learner says who it is. A newer channel of the same server takes the place of an older.
@@ -18,31 +18,61 @@ impl Leading {
         &mut self,
         server: &mut Server,
         channel: ChannelId,
-        member: Member,
-        promise: Promise,
+        (member, promise): (Member, Promise),
+        uninitialised: bool,
         out: &mut Vec<Effect>,
-    ) {
+    ) -> Option<Next> {
         let older = self.learners.iter().find(|(_, learner)| learner.member.id == member.id);
-        if let Some((older, _)) = older {
+        if let Some((older, learner)) = older {
+            if server.config().counts(learner.member) && !server.config().counts(member) {
+                // Another life of a server that is there: a copy, or a mistake.
+                out.push(Effect::Close(channel));
+                return None;
+            }
             self.drop_learner(*older, out);
         }
-        let (stage, heard, epoch) = (Stage::Known, server.now, promise.epoch);
-        self.learners.insert(channel, Learner { member, epoch, stage, heard, ponged: 0 });
+        let epoch = promise.epoch;
+        self.learners.insert(
+            channel,
+            Learner {
+                member,
+                epoch,
+                stage: Stage::Known,
+                uninitialised,
+                heard: server.now,
+                ponged: 0,
+                joined: Zxid::ZERO,
+                counts_from: Zxid::ZERO,
+            },
+        );
         let elsewhere = epoch == self.epoch && promise.to != server.member;
         match self.phase {
+            Phase::Gathering if self.forms && epoch > Epoch(0) && promise.to != server.member => {
+                // It forms the ensemble with somebody else or not at all.
+                server.yields_to = Some(promise.to.id);
+                return Some(Next::Look);
+            }
             Phase::Gathering => self.gather(server, out),
             _ if epoch > self.epoch || elsewhere => self.outbid = self.outbid.max(Some(epoch)),
             _ if self.own_promise => {
-                send(channel, Message::Propose { epoch: self.epoch }, out);
+                send(channel, self.proposal(), out);
             }
             // It is told with the others, once this server's own promise is durable.
             Phase::Promising | Phase::Starting | Phase::Broadcasting => {}
         }
+        None
     }
 
-    /// First half: a quorum has come.
+    /// First half: a quorum has come; if nothing was ever agreed, everybody, and all say so. Were
+    /// less enough, servers that lost their disks could agree on another beginning.
     pub(super) fn gather(&mut self, server: &mut Server, out: &mut Vec<Effect>) {
-        if server.config.is_quorum(|id| self.has(server, id)) {
+        let fresh =
+            |id| id == server.member.id || self.voter(server, id).is_some_and(|l| l.uninitialised);
+        let enough = match self.forms {
+            true => server.config().everyone().all(fresh),
+            false => server.config().is_quorum(|id| self.has(server, id)),
+        };
+        if enough {
             self.open_epoch(server, out);
         }
     }
@@ -64,9 +94,13 @@ impl Leading {
         out: &mut Vec<Effect>,
     ) -> Option<Next> {
         self.own_promise = true;
-        let propose = Message::Propose { epoch: self.epoch };
-        self.learners.keys().for_each(|channel| send(*channel, propose.clone(), out));
+        let proposal = self.proposal();
+        self.learners.keys().for_each(|channel| send(*channel, proposal.clone(), out));
         self.count_promises(server, out)
+    }
+
+    fn proposal(&self) -> Message {
+        Message::Propose { epoch: self.epoch, forms: self.forms }
     }
 
     /// Second half: a quorum follows nobody else into this epoch. Whoever has more than this server
@@ -80,7 +114,13 @@ impl Leading {
     ) -> Option<Next> {
         let learner = self.learners.get_mut(&channel).expect("it was just heard");
         let Stage::Promised { counts, last, .. } = &stage else { return None };
-        let counted = *counts && server.config.is_voter(learner.member.id);
+        let is_voter = server.config().counts(learner.member);
+        if is_voter && *last < server.must_have(learner.member) {
+            send(channel, Message::Suspect, out);
+            self.drop_learner(channel, out);
+            return None;
+        }
+        let counted = *counts && is_voter;
         if counted && self.phase == Phase::Promising && *last > server.history.last() {
             return Some(Next::Look);
         }
@@ -99,16 +139,33 @@ impl Leading {
 
     fn count_promises(&mut self, server: &mut Server, out: &mut Vec<Effect>) -> Option<Next> {
         let promised = |id: ServerId| {
-            id == server.member.id || self.learner(id).is_some_and(|l| self.counts(l))
+            id == server.member.id || self.voter(server, id).is_some_and(|l| self.counts(l))
         };
-        if !self.own_promise || !server.config.is_quorum(promised) {
+        let enough = match self.forms {
+            true => server.config().everyone().all(promised),
+            false => server.config().is_quorum(promised),
+        };
+        if !self.own_promise || !enough {
             return None;
         }
-        self.phase = Phase::Starting;
-        place(server, self.epoch, Body::EpochStart(server.config.clone()));
+        (self.phase, self.forms) = (Phase::Starting, false);
+        let config = self.registering(server);
+        place(server, self.epoch, Body::EpochStart(config));
         let channels: Vec<_> = self.learners.keys().copied().collect();
         channels.into_iter().for_each(|channel| self.synchronise(server, channel, out));
         None
+    }
+
+    /// The config in force, with the life of every voter that is here and of which none counted yet.
+    fn registering(&self, server: &Server) -> Config {
+        let mut config = server.config().clone();
+        let here = self.learners.values().filter(|learner| self.counts(learner));
+        for member in here.map(|learner| learner.member).chain([server.member]) {
+            if config.is_voter(member.id) {
+                config.registered.entry(member.id).or_insert(Some(member.incarnation));
+            }
+        }
+        config
     }
 
     fn counts(&self, learner: &Learner) -> bool {

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 
 use zooid_ids::Instant;
 
-use super::Leading;
 use super::learner::Learner;
+use super::{Leading, counts};
 use crate::Effect;
 use crate::server::{Next, Server};
 
@@ -25,7 +25,7 @@ pub(super) struct Handing {
 
 impl Leading {
     pub(crate) fn hand_over(&mut self, server: &Server) {
-        let somebody = !server.config.is_sole_voter(server.member.id);
+        let somebody = !server.config().is_sole_voter(server.member.id);
         if self.is_broadcasting() && self.handing.is_none() && somebody {
             let give_up = server.now + server.settings.sync_limit;
             self.handing = Some(Handing { give_up, round: None });
@@ -44,7 +44,7 @@ impl Leading {
 
     /// Leaves if all voters could take over.
     pub(super) fn hand_over_to_best(&self, server: &mut Server) -> Option<Next> {
-        let voter = |learner: &&Learner| server.config.is_voter(learner.member.id);
+        let voter = |learner: &&Learner| counts(server, learner);
         let all = self.learners.values().filter(voter).all(|l| self.can_take_over(server, l));
         if all { self.hand_over_to_any(server) } else { None }
     }
@@ -58,7 +58,7 @@ impl Leading {
 
     fn can_take_over(&self, server: &Server, learner: &Learner) -> bool {
         let round = self.handing.as_ref().and_then(|handing| handing.round);
-        server.config.is_voter(learner.member.id)
+        counts(server, learner)
             && learner.acked() == server.history.last()
             && round.is_some_and(|round| learner.ponged >= round)
     }

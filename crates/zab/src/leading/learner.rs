@@ -11,9 +11,15 @@ pub(super) struct Learner {
     pub(super) member: Member,
     pub(super) epoch: Epoch,
     pub(super) stage: Stage,
+    /// It said that nothing was ever agreed.
+    pub(super) uninitialised: bool,
     pub(super) heard: Instant,
     /// The last round it answered.
     pub(super) ponged: u64,
+    /// The end of the leader's log when it was synchronised.
+    pub(super) joined: Zxid,
+    /// It is not counted before this is committed: the entry that admits it.
+    pub(super) counts_from: Zxid,
 }
 
 /// How far a learner is.

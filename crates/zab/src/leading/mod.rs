@@ -11,8 +11,8 @@
 //! is an entry like others (ZAB's NEWLEADER): the learner that acknowledges it has all before it.
 //!
 //! This file has the state and the inputs; then `discovery`, `synchronisation` and `broadcast` in
-//! the order in which a learner meets them, `rounds`: what only a leader may answer, and `handing`:
-//! how it ends if all goes well.
+//! the order in which a learner meets them, `admission` for a voter that lost its disk, `rounds`:
+//! what only a leader may answer, and `handing`: how it ends if all goes well.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -28,6 +28,7 @@ use crate::{Effect, SyncTicket};
 mod discovery;
 mod synchronisation;
 
+mod admission;
 mod broadcast;
 mod handing;
 mod rounds;
@@ -44,6 +45,8 @@ use rounds::{Question, Rounds};
 pub(crate) struct Leading {
     phase: Phase,
     epoch: Epoch,
+    /// Nothing was ever agreed: it needs everybody, not a quorum, to begin.
+    forms: bool,
     learners: BTreeMap<ChannelId, Learner>,
     /// Commands that have no place yet.
     held: VecDeque<Bytes>,
@@ -51,6 +54,8 @@ pub(crate) struct Leading {
     /// When it gives up if it does not broadcast by then: soon while a quorum has not even come,
     /// since it may have gone elsewhere (ZooKeeper 3109).
     give_up: Instant,
+    /// It said that it leads; while it starts another epoch in place, it still does.
+    leads: bool,
     /// What learners were told is committed.
     told_commit: Zxid,
     /// This server's own promise of the epoch is durable.
@@ -74,10 +79,12 @@ impl Leading {
         let mut leading = Self {
             phase: Phase::Gathering,
             epoch: server.highest_epoch(),
+            forms: server.is_uninitialised(),
             learners: BTreeMap::new(),
             held: VecDeque::new(),
             rounds: Rounds::new(server.now),
             give_up: server.now + server.settings.tick,
+            leads: false,
             told_commit: server.history.committed(),
             own_promise: false,
             outbid: None,
@@ -94,10 +101,14 @@ impl Leading {
     pub(crate) fn learner_views(&self, server: &Server) -> Vec<LearnerView> {
         let view = |learner: &Learner| LearnerView {
             id: learner.member.id,
-            has_vote: server.config.is_voter(learner.member.id),
+            has_vote: counts(server, learner),
             is_synchronised: matches!(learner.stage, Stage::Synchronised { .. }),
         };
         self.learners.values().map(view).collect()
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.leads
     }
 
     pub(crate) fn is_broadcasting(&self) -> bool {
@@ -115,9 +126,8 @@ impl Leading {
         message: Message,
         out: &mut Vec<Effect>,
     ) -> Option<Next> {
-        if let Message::Info { member, promise } = message {
-            self.meet(server, channel, member, promise, out);
-            return None;
+        if let Message::Info { member, promise, uninitialised } = message {
+            return self.meet(server, channel, (member, promise), uninitialised, out);
         }
         let Some(learner) = self.learners.get_mut(&channel) else {
             out.push(Effect::Close(channel));
@@ -177,10 +187,10 @@ impl Leading {
         self.keep_in_touch(server, out);
         self.give_up_handing_over(server);
         // Nobody else could do better: whoever is alone waits for its disk.
-        if server.config.is_sole_voter(server.member.id) {
+        if server.config().is_sole_voter(server.member.id) {
             return None;
         }
-        let has_quorum = server.config.is_quorum(|id| self.has(server, id));
+        let has_quorum = server.config().is_quorum(|id| self.has(server, id));
         let late = !self.is_broadcasting() && server.now > self.give_up;
         let alone = self.is_broadcasting() && !has_quorum;
         let leaves = late || alone || server.is_disk_stuck();
@@ -222,12 +232,14 @@ impl Leading {
         out.push(Effect::Close(channel));
     }
 
-    fn learner(&self, id: ServerId) -> Option<&Learner> {
-        self.learners.values().find(|learner| learner.member.id == id)
+    /// The voter of this number, if it is here in the life that counts.
+    fn voter(&self, server: &Server, id: ServerId) -> Option<&Learner> {
+        let mut those = self.learners.values().filter(|learner| learner.member.id == id);
+        those.next().filter(|learner| counts(server, learner))
     }
 
     fn has(&self, server: &Server, id: ServerId) -> bool {
-        id == server.member.id || self.learner(id).is_some()
+        id == server.member.id || self.voter(server, id).is_some()
     }
 
     pub(crate) fn check_invariants(&self, server: &Server) {
@@ -237,6 +249,10 @@ impl Leading {
         assert!(self.learners.values().all(|learner| learner.acked() <= last));
         self.rounds.check_invariants();
     }
+}
+
+fn counts(server: &Server, learner: &Learner) -> bool {
+    server.config().counts(learner.member) && learner.counts_from <= server.history.committed()
 }
 
 fn send(channel: ChannelId, message: Message, out: &mut Vec<Effect>) {

@@ -165,8 +165,8 @@ impl Leading {
     }
 
     fn is_answered(&self, server: &Server, round: u64) -> bool {
-        server.config.is_quorum(|id| {
-            id == server.member.id || self.learner(id).is_some_and(|l| l.ponged >= round)
+        server.config().is_quorum(|id| {
+            id == server.member.id || self.voter(server, id).is_some_and(|l| l.ponged >= round)
         })
     }
 }

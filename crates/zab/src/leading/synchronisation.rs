@@ -28,6 +28,7 @@ impl Leading {
             Some(common) => (Plan::Truncate(common), common),
         };
         let through = server.history.last();
+        learner.joined = through;
         send(channel, Message::Sync { plan, through }, out);
         if plan == Plan::Checkpoint {
             learner.stage = Stage::Installing;

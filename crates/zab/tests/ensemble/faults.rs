@@ -1,6 +1,7 @@
 //! Ensembles of servers under faults that are drawn from a seed: crashes that lose what was not
-//! synced, cut networks, pauses, slow disks, compacted logs. First anything goes and everything
-//! must stay right (safety); then all is healed and the ensemble must come together (liveness).
+//! synced, lost disks, cut networks, pauses, slow disks, compacted logs. First anything goes and
+//! everything must stay right (safety); then all is healed and the ensemble must come together
+//! (liveness), unless a quorum lost its disks: then it must not.
 //!
 //! `ZAB_SEEDS=10000 cargo test --release -p zooid-zab --test ensemble` runs more;
 //! `ZAB_SEED=7` runs one and prints what happened.
@@ -67,7 +68,7 @@ fn torment(world: &mut World, dice: &mut Dice) {
     for _ in 0..steps {
         let one = ServerId(1 + dice.below(servers));
         let other = ServerId(1 + dice.below(servers));
-        match dice.below(16) {
+        match dice.below(17) {
             0 | 1 => world.crash(one),
             2..=4 => world.boot(one),
             5 => drop(world.cut.insert((one, other))),
@@ -79,6 +80,7 @@ fn torment(world: &mut World, dice: &mut Dice) {
             12 => world.sync(one),
             13 => world.touch(one, dice.once_in(2)),
             14 => world.hand_over(one),
+            15 if dice.once_in(4) && world.somebody_remembers_without(one) => world.wipe(one),
             _ => (0..dice.below(5)).for_each(|_| world.propose(one)),
         }
         for _ in 0..dice.below(3) {

@@ -2,9 +2,12 @@
 //! servers did. To rewrite what is expected, run with `REWRITE=1`, read the difference, and keep it
 //! only if you can explain it.
 //!
-//! - `servers voters=3 [observers=1] [rollover=5] [seed=1]`: boot them all and let them come together
+//! - `servers voters=3 [observers=1] [rollover=5] [seed=1] [down=1] [ms=1000]`: boot them all
+//!   but one and let them come together
 //! - `run ms=1000`: time passes
 //! - `crash server=1`, `boot server=1`: power off (what is not synced is lost), power on
+//! - `wipe server=1`: power off, and an empty disk in the place of the old one
+//! - `copy server=1`, `restore server=1`: power off, and the disk as it was when it was copied
 //! - `isolate server=1`, `cut from=1 to=2`, `heal`: the network
 //! - `pause server=1`: as SIGSTOP; again to go on
 //! - `propose server=1 [count=3]`: clients of that server write
@@ -12,11 +15,12 @@
 //! - `hand-over server=1`: it shall let somebody else lead
 //! - `slow-disk ms=500 [server=1]`: every sync takes up to so long, everywhere or there
 //! - `checkpoint server=1 [keep=0]`: a checkpoint, and the log before it gone but for a few entries
+//! - `registered`: in which life each voter counts, as each server's log says
 //! - `logs`: what each server holds and has applied
 
 use crate::world::World;
 use datadriven::{TestCase, walk};
-use zooid_ids::{Millis, ServerId};
+use zooid_ids::{Incarnation, Millis, ServerId};
 use zooid_zab::Settings;
 
 #[test]
@@ -40,15 +44,24 @@ fn run(slot: &mut Option<World>, case: &TestCase) -> String {
             election_wait: Millis(50),
         };
         let (voters, observers) = (number("voters", 3), number("observers", 0));
-        *slot = Some(World::new(number("seed", 1), voters, observers, settings));
+        let mut world = World::new(number("seed", 1), voters, observers, settings);
+        world.crash(ServerId(number("down", 0)));
+        *slot = Some(world);
     }
     let world = slot.as_mut().unwrap();
     let server = ServerId(number("server", 0));
     match case.directive.as_str() {
-        "servers" => world.run(1000),
+        "servers" => world.run(number("ms", 1000)),
         "run" => world.run(number("ms", 1000)),
         "crash" => world.crash(server),
         "boot" => world.boot(server),
+        "wipe" => world.wipe(server),
+        "copy" => world.copy = Some(world.server(server).stored.clone()),
+        "restore" => {
+            let copy = world.copy.take().unwrap();
+            world.restore(server, copy);
+        }
+        "registered" => return world.servers.iter().map(registered).collect(),
         "isolate" => world.isolate(server),
         "cut" => {
             let (from, to) = (ServerId(number("from", 0)), ServerId(number("to", 0)));
@@ -75,4 +88,14 @@ fn logs(server: &crate::world::Server) -> String {
     let applied: Vec<_> =
         server.applied.iter().map(|(_, command)| String::from_utf8_lossy(command)).collect();
     format!("{}: log {}; applied {}\n", server.id, log.join(" "), applied.join(" "))
+}
+
+fn registered(server: &crate::world::Server) -> String {
+    let Some(zab) = &server.zab else { return format!("{}: down\n", server.id) };
+    let life = |(id, life): (&ServerId, &Option<Incarnation>)| match life {
+        Some(life) => format!("{id}:{:x}", life.0),
+        None => format!("{id}:nobody"),
+    };
+    let lives: Vec<String> = zab.config().registered.iter().map(life).collect();
+    format!("{}: {}\n", server.id, lives.join(" "))
 }

@@ -40,9 +40,13 @@ impl Dice {
 pub(crate) struct Stored {
     pub(crate) log: Vec<Entry>,
     pub(crate) promise: Promise,
-    /// The checkpoint: everything up to here was applied, and what.
+    /// The checkpoint: everything up to here was applied, and what, and who decided.
     pub(crate) checkpoint: Zxid,
     pub(crate) applied: Vec<(Zxid, Bytes)>,
+    config: Option<Config>,
+    /// The life of this disk, and whether one before it was lost.
+    incarnation: Incarnation,
+    suspect: bool,
 }
 
 enum Job {
@@ -53,7 +57,6 @@ enum Job {
 
 pub(crate) struct Server {
     pub(crate) id: ServerId,
-    member: Member,
     pub(crate) zab: Option<Zab>,
     pub(crate) stored: Stored,
     disk: VecDeque<(u64, Ticket, Job)>,
@@ -76,7 +79,7 @@ enum Mail {
     Said { channel: ChannelId, message: Message },
     Closed { channel: ChannelId },
     Fetch { learner: ServerId },
-    Installed { checkpoint: Zxid, applied: Vec<(Zxid, Bytes)> },
+    Installed { checkpoint: Zxid, applied: Vec<(Zxid, Bytes)>, config: Option<Config> },
 }
 
 struct Channel {
@@ -105,6 +108,10 @@ pub(crate) struct World {
     next_command: u64,
     next_sync: u64,
     next_touch: u64,
+    /// Disks that were replaced by empty ones.
+    pub(crate) lives: u128,
+    /// A copy of a disk, for later.
+    pub(crate) copy: Option<Stored>,
 }
 
 impl World {
@@ -129,6 +136,8 @@ impl World {
             next_command: 0,
             next_sync: 0,
             next_touch: 0,
+            lives: 0,
+            copy: None,
         };
         for id in ids {
             world.boot(id);
@@ -151,14 +160,16 @@ impl World {
         let ends = stored.log.iter().map(|entry| entry.zxid);
         let first = stored.log.first().map_or(stored.checkpoint, |entry| entry.prev_zxid);
         let recovered = Recovered {
-            last: stored.log.last().map_or(stored.checkpoint, |entry| entry.zxid),
+            last: stored.last(),
             last_time: stored.log.last().map_or(Millis(0), |entry| entry.time),
             committed: stored.checkpoint,
             promise: stored.promise,
             ends: EpochEnds::new(first, ends),
+            configs: stored.configs(),
+            suspect: stored.suspect,
         };
         server.applied = stored.applied.clone();
-        let member = server.member;
+        let member = server.member();
         let mut out = Vec::new();
         let clock = (Instant(now), Millis(now as i64));
         let zab = Zab::start(member, config, settings, &recovered, clock, &mut out);
@@ -170,7 +181,8 @@ impl World {
 
     /// Power off: what is not synced is gone, all of it or a beginning.
     pub(crate) fn crash(&mut self, id: ServerId) {
-        if self.server(id).zab.take().is_none() {
+        let running = self.servers.iter_mut().find(|server| server.id == id);
+        if running.and_then(|server| server.zab.take()).is_none() {
             return;
         }
         let survives = self.dice.below(3);
@@ -182,6 +194,29 @@ impl World {
         let broken = self.channels.iter().filter(|(_, c)| c.open && c.has(id));
         let broken: Vec<_> = broken.map(|(channel, _)| *channel).collect();
         broken.into_iter().for_each(|channel| self.break_channel(channel, id));
+    }
+
+    /// Power off, and the disk is replaced by an empty one.
+    pub(crate) fn wipe(&mut self, id: ServerId) {
+        self.crash(id);
+        self.lives += 1;
+        let life = Incarnation(self.lives << 32 | u128::from(id.0));
+        self.server(id).stored = Stored::fresh(life);
+        self.tell(id, "has an empty disk");
+    }
+
+    /// Power off, and the disk is replaced by a copy that was made before.
+    pub(crate) fn restore(&mut self, id: ServerId, copy: Stored) {
+        self.crash(id);
+        self.server(id).stored = copy;
+        self.tell(id, "has an old disk");
+    }
+
+    /// Its data is set aside, and it starts over in another life.
+    fn suspected(&mut self, id: ServerId) {
+        self.wipe(id);
+        self.server(id).stored.suspect = true;
+        self.boot(id);
     }
 
     pub(crate) fn propose(&mut self, id: ServerId) {
@@ -212,7 +247,7 @@ impl World {
     /// A checkpoint of what is applied and durable, and the log before it compacted, but for a few.
     pub(crate) fn checkpoint(&mut self, id: ServerId, keep: usize) {
         let server = self.server(id);
-        let durable = server.stored.log.last().map_or(server.stored.checkpoint, |e| e.zxid);
+        let durable = server.stored.last();
         let at = server.applied.iter().rposition(|(zxid, _)| *zxid <= durable);
         let (Some(at), Some(zab)) = (at, server.zab.as_mut()) else { return };
         if server.disk.iter().any(|(_, _, job)| matches!(job, Job::Truncate(_))) {
@@ -222,6 +257,7 @@ impl World {
         if zxid <= server.stored.checkpoint {
             return;
         }
+        server.stored.config = server.stored.config_at(zxid);
         server.stored.checkpoint = zxid;
         server.stored.applied = server.applied[..=at].to_vec();
         let held = server.stored.log.iter().filter(|entry| entry.zxid <= zxid).count();
@@ -262,6 +298,28 @@ impl World {
         self.servers.iter().filter(leads).map(|server| server.id).collect()
     }
 
+    /// True if another voter's disk shows that something was agreed, or none does. If all disks are
+    /// lost, one after the other, nobody can know that it is not the first start.
+    pub(crate) fn somebody_remembers_without(&self, id: ServerId) -> bool {
+        let others = self.servers.iter().filter(|s| s.id != id && self.voters.contains(&s.id));
+        others.clone().any(|server| server.stored.last() > Zxid::ZERO)
+            || self.servers.iter().all(|server| server.stored.last() == Zxid::ZERO)
+                && others.count() > 0
+    }
+
+    /// True if enough disks are left: of the server that has most, and of those that count with it.
+    fn is_recoverable(&self) -> bool {
+        let has_vote = |server: &&Server| self.voters.contains(&server.id);
+        let best = self.servers.iter().filter(has_vote).max_by_key(|server| server.stored.last());
+        let Some(config) = best.and_then(|server| server.stored.config_at(server.stored.last()))
+        else {
+            // Nothing was agreed. Somebody may have promised a life that is lost.
+            return self.lives == 0;
+        };
+        let counts = |id| self.servers.iter().any(|s| s.id == id && config.counts(s.member()));
+        config.is_quorum(counts)
+    }
+
     /// Everybody runs and hears everybody: the ensemble must come together and accept a command.
     pub(crate) fn heal_and_check(&mut self) {
         self.cut.clear();
@@ -272,6 +330,9 @@ impl World {
             self.boot(*id);
         }
         let patience = 30 * self.settings.tick.0 as u64;
+        if !self.is_recoverable() {
+            return self.run(patience);
+        }
         self.run(patience.max(10_000));
         let leaders = self.leaders();
         assert_eq!(leaders.len(), 1, "one leader after healing, not {leaders:?}");
@@ -346,6 +407,7 @@ impl World {
                     self.post(id, from, Mail::Fetch { learner: id });
                 }
                 Effect::Close(channel) => self.break_channel(channel, id),
+                Effect::Suspect => return self.suspected(id),
             }
         }
     }
@@ -469,7 +531,8 @@ impl World {
     fn ship(&mut self, leader: ServerId, learner: ServerId) {
         let stored = &self.server(leader).stored;
         let (checkpoint, applied) = (stored.checkpoint, stored.applied.clone());
-        self.post(leader, learner, Mail::Installed { checkpoint, applied });
+        let config = stored.config.clone();
+        self.post(leader, learner, Mail::Installed { checkpoint, applied, config });
     }
 
     fn deliver(&mut self, to: ServerId, mail: Mail) {
@@ -482,7 +545,7 @@ impl World {
         match mail {
             Mail::Notification(said) => self.with(to, |zab, out| zab.notified(&said, out)),
             Mail::Dialed { channel, from } => {
-                let leader = self.server(to).member;
+                let leader = self.server(to).member();
                 self.post(to, from, Mail::Connected { channel, leader });
             }
             Mail::Connected { channel, leader } => {
@@ -494,14 +557,23 @@ impl World {
             }
             Mail::Closed { channel } => self.with(to, |zab, out| zab.closed(channel, out)),
             Mail::Fetch { learner } => self.ship(to, learner),
-            Mail::Installed { checkpoint, applied } => self.install(to, checkpoint, applied),
+            Mail::Installed { checkpoint, applied, config } => {
+                self.install(to, checkpoint, applied, config);
+            }
         }
     }
 
-    fn install(&mut self, to: ServerId, checkpoint: Zxid, applied: Vec<(Zxid, Bytes)>) {
+    fn install(
+        &mut self,
+        to: ServerId,
+        checkpoint: Zxid,
+        applied: Vec<(Zxid, Bytes)>,
+        config: Option<Config>,
+    ) {
         let server = self.server(to);
         if server.installing && !server.disk.is_empty() {
-            return self.post_at(self.now + 5, to, Mail::Installed { checkpoint, applied });
+            let again = Mail::Installed { checkpoint, applied, config };
+            return self.post_at(self.now + 5, to, again);
         }
         if !std::mem::take(&mut server.installing) {
             return;
@@ -509,9 +581,10 @@ impl World {
         server.stored.log.clear();
         server.stored.checkpoint = checkpoint;
         server.stored.applied.clone_from(&applied);
+        server.stored.config.clone_from(&config);
         server.applied = applied;
         self.tell(to, &format!("installs the checkpoint {checkpoint}"));
-        self.with(to, |zab, out| zab.installed(checkpoint, out));
+        self.with(to, |zab, out| zab.installed(checkpoint, config, out));
     }
 
     fn tell(&mut self, id: ServerId, what: &str) {
@@ -527,15 +600,11 @@ impl Channel {
 
 impl Server {
     fn new(id: ServerId) -> Self {
-        let member = Member { id, incarnation: Incarnation(u128::from(id.0)) };
-        let promise = Promise { epoch: Epoch(0), to: Member::default() };
-        let stored =
-            Stored { log: Vec::new(), promise, checkpoint: Zxid::ZERO, applied: Vec::new() };
+        let stored = Stored::fresh(Incarnation(u128::from(id.0)));
         let (disk, applied) = (VecDeque::new(), Vec::new());
         let (synced, confirmed) = (Vec::new(), Vec::new());
         Self {
             id,
-            member,
             zab: None,
             stored,
             disk,
@@ -549,7 +618,40 @@ impl Server {
     }
 }
 
+impl Server {
+    fn member(&self) -> Member {
+        Member { id: self.id, incarnation: self.stored.incarnation }
+    }
+}
+
 impl Stored {
+    fn fresh(incarnation: Incarnation) -> Self {
+        Self {
+            log: Vec::new(),
+            promise: Promise::default(),
+            checkpoint: Zxid::ZERO,
+            applied: Vec::new(),
+            config: None,
+            incarnation,
+            suspect: false,
+        }
+    }
+
+    fn last(&self) -> Zxid {
+        self.log.last().map_or(self.checkpoint, |entry| entry.zxid)
+    }
+
+    fn configs(&self) -> Vec<(Zxid, Config)> {
+        let behind = self.log.iter().filter(|entry| entry.zxid > self.checkpoint);
+        let held = behind.filter_map(|entry| Some((entry.zxid, config_of(entry)?.clone())));
+        self.config.iter().map(|config| (self.checkpoint, config.clone())).chain(held).collect()
+    }
+
+    fn config_at(&self, zxid: Zxid) -> Option<Config> {
+        let mut until = self.log.iter().rev().filter(|entry| entry.zxid <= zxid);
+        until.find_map(config_of).or(self.config.as_ref()).cloned()
+    }
+
     fn write(&mut self, job: Job) {
         match job {
             Job::Promise(promise) => self.promise = promise,
@@ -560,6 +662,13 @@ impl Stored {
         let ordered =
             self.log.iter().skip(1).zip(prev).all(|(entry, prev)| entry.prev_zxid == prev);
         assert!(ordered, "a log with a gap");
+    }
+}
+
+fn config_of(entry: &Entry) -> Option<&Config> {
+    match &entry.body {
+        Body::EpochStart(config) | Body::Config(config) => Some(config),
+        Body::Command(_) => None,
     }
 }
 
