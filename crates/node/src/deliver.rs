@@ -10,7 +10,7 @@ use zooid_wire::encode_event;
 use zooid_zab::{Body, Effect as Agreed, Entry, SyncTicket};
 
 use crate::connection::{Commanded, Waiting};
-use crate::contract::entry::read_command;
+use crate::contract::entry::{read_command, write_config};
 use crate::node::unreadable;
 use crate::{Effect, Node, ToClient};
 
@@ -48,7 +48,9 @@ impl Node {
         self.counters.entries_applied += 1;
         self.since_checkpoint += 1;
         match entry.body {
-            Body::EpochStart(_) | Body::Config(_) => self.tree.advance(entry.zxid),
+            Body::EpochStart(config) | Body::Config(config) => {
+                self.tree.set_voters(entry.zxid, write_config(&config));
+            }
             Body::Command(bytes) => {
                 let stamp = Stamp { zxid: entry.zxid, time: entry.time };
                 self.apply(stamp, bytes);

@@ -2,7 +2,9 @@
 
 use zooid_ids::{BootNonce, ClusterId, Incarnation, Millis, Zxid};
 use zooid_node::Settings;
+use zooid_node::contract::entry::read_config;
 use zooid_storage::{Identity, Opened, ReadError};
+use zooid_tree::Tree;
 use zooid_zab::{Body, Config as Voters, EpochEnds, Member, Promise, Recovered};
 
 use crate::ServeError;
@@ -43,7 +45,7 @@ pub(crate) fn storage_config(config: &Config) -> Result<zooid_storage::Config, I
 pub(crate) fn node_start(
     config: &Config,
     opened: &Opened,
-    checkpoint: Zxid,
+    checkpoint: &Tree,
 ) -> Result<(Settings, Voters, Recovered), ServeError> {
     let Identity { cluster, server: id, incarnation, .. } = opened.log.identity();
     let member = Member { id, incarnation };
@@ -52,7 +54,7 @@ pub(crate) fn node_start(
     let recovered = Recovered {
         last,
         last_time: last_time(opened)?,
-        committed: checkpoint,
+        committed: checkpoint.zxid(),
         promise: Promise {
             epoch: promise.epoch,
             to: Member { id: promise.server, incarnation: promise.incarnation },
@@ -105,14 +107,20 @@ fn agreement(config: &Config) -> zooid_zab::Settings {
 }
 
 /// The time of the last entry, from which the log's time must not go back.
-/// Who decides, as the entries behind the checkpoint say.
-fn configs(opened: &Opened, checkpoint: Zxid) -> Result<Vec<(Zxid, Voters)>, ServeError> {
-    let last = opened.log.last().zxid;
-    if last == checkpoint {
-        return Ok(Vec::new());
-    }
+/// Who decides, as the checkpoint and the entries behind it say.
+fn configs(opened: &Opened, checkpoint: &Tree) -> Result<Vec<(Zxid, Voters)>, ServeError> {
+    let (at, last) = (checkpoint.zxid(), opened.log.last().zxid);
     let mut configs = Vec::new();
-    for entry in opened.reader.entries(checkpoint, last)? {
+    if let Some(voters) = checkpoint.voters() {
+        let voters = read_config(voters.clone()).map_err(|error| {
+            ServeError::Entry(format!("who votes cannot be read from the checkpoint: {error}"))
+        })?;
+        configs.push((at, voters));
+    }
+    if last == at {
+        return Ok(configs);
+    }
+    for entry in opened.reader.entries(at, last)? {
         let entry = read_entry(entry?).map_err(ServeError::Entry)?;
         if let Body::EpochStart(config) | Body::Config(config) = entry.body {
             configs.push((entry.zxid, config));

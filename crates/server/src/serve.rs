@@ -149,7 +149,7 @@ async fn start_loop(
         sessions = tree.counts().sessions, milliseconds = clock::now().since(started).0,
         "recovered",
     );
-    let (settings, voters, recovered) = identity::node_start(config, &opened, tree.zxid())?;
+    let (settings, voters, recovered) = identity::node_start(config, &opened, &tree)?;
     let peers = match &config.ensemble {
         Some(ensemble) => Some(start_peers(config, ensemble, settings.member, mailbox).await?),
         None => None,

@@ -47,6 +47,7 @@ pub(crate) struct Changes {
     pub(crate) gone_nodes: BTreeSet<Box<str>>,
     pub(crate) gone_sessions: BTreeSet<SessionId>,
     pub(crate) formation: bool,
+    pub(crate) voters: bool,
     /// About how large the records of the round will be.
     pub(crate) bytes: u64,
     /// Nodes of this round that are in the tree.
@@ -80,6 +81,13 @@ impl Changes {
     pub(crate) fn formation_changed(&mut self) {
         self.formation = true;
         self.bytes += RECORD_BYTES;
+    }
+
+    /// Others vote now.
+    pub(crate) fn voters_changed(&mut self) {
+        if !core::mem::replace(&mut self.voters, true) {
+            self.bytes += RECORD_BYTES;
+        }
     }
 
     /// The data of a node that changed in this round has another length now.
@@ -256,7 +264,8 @@ impl Tree {
         let others = live.len()
             + sessions
             + self.changes.gone_sessions.len()
-            + usize::from(self.changes.formation);
+            + usize::from(self.changes.formation)
+            + usize::from(self.changes.voters);
         let bytes = live.iter().sum::<usize>() as u64 + gone + RECORD_BYTES * others as u64;
         assert_eq!(bytes, self.changes.bytes, "bytes of the round");
         for path in &self.changes.gone_nodes {

@@ -10,6 +10,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+use bytes::Bytes;
 use zooid_ids::{SessionId, Zxid};
 
 use crate::arena::NodeId;
@@ -45,6 +46,7 @@ pub(crate) struct Run {
     gone_nodes: BTreeSet<Box<str>>,
     gone_sessions: BTreeSet<SessionId>,
     formation: Option<Formation>,
+    voters: Option<Bytes>,
     /// Records of what changed before it was harvested.
     pub(crate) copied: Vec<Record>,
     /// How far the harvest is in each list.
@@ -53,6 +55,7 @@ pub(crate) struct Run {
     last_gone_node: Option<Box<str>>,
     last_gone_session: Option<SessionId>,
     formation_taken: bool,
+    voters_taken: bool,
 }
 
 impl Tree {
@@ -71,6 +74,7 @@ impl Tree {
             + changes.gone_nodes.len()
             + changes.gone_sessions.len()
             + usize::from(changes.formation)
+            + usize::from(changes.voters)
     }
 
     /// True between [`hand_over`](Self::hand_over) and the end of the run.
@@ -94,12 +98,14 @@ impl Tree {
             gone_nodes: changes.gone_nodes,
             gone_sessions: changes.gone_sessions,
             formation: self.formation.filter(|_| changes.formation),
+            voters: self.voters.clone().filter(|_| changes.voters),
             copied: Vec::new(),
             next_node: 0,
             next_session: 0,
             last_gone_node: None,
             last_gone_session: None,
             formation_taken: false,
+            voters_taken: false,
         });
         HandOver { zxid: self.zxid, digest: self.digest, counts: self.counts() }
     }
@@ -179,6 +185,9 @@ impl Tree {
         if run.formation.is_some() {
             self.changes.formation_changed();
         }
+        if run.voters.is_some() {
+            self.changes.voters_changed();
+        }
     }
 
     fn give_back_sessions(&mut self, changed: &[SessionId], gone: BTreeSet<SessionId>) {
@@ -225,6 +234,13 @@ impl Run {
             self.formation_taken = true;
             records.push(Record::Formation(formation));
         }
+        if let Some(voters) = &self.voters
+            && !self.voters_taken
+            && records.len() < limit
+        {
+            self.voters_taken = true;
+            records.push(Record::Voters(voters.clone()));
+        }
     }
 
     pub(crate) fn is_harvested(&self) -> bool {
@@ -234,5 +250,6 @@ impl Run {
             && self.last_gone_node.as_ref() == self.gone_nodes.last()
             && self.last_gone_session.as_ref() == self.gone_sessions.last()
             && self.formation_taken == self.formation.is_some()
+            && self.voters_taken == self.voters.is_some()
     }
 }

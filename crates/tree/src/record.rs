@@ -43,4 +43,6 @@ pub enum Record {
     },
     /// The ensemble's name and secret.
     Formation(Formation),
+    /// Who votes, in words that only the agreement knows.
+    Voters(Bytes),
 }

@@ -65,6 +65,9 @@ pub enum RestoreError {
     /// No session can have this id.
     #[error("{0} is not the id of a session")]
     NoSessionId(SessionId),
+    /// Who votes was said twice.
+    #[error("who votes is there twice")]
+    SameVoters,
     /// The formation came twice.
     #[error("the formation is there twice")]
     SameFormation,
@@ -75,8 +78,8 @@ pub enum RestoreError {
 
 impl Tree {
     /// The tree that the records were harvested from, all of its runs merged: each znode once and
-    /// after its parent, which the order of paths as bytes grants; sessions and the formation
-    /// anywhere. Whether nothing is missing is told by [`digest`](Self::digest) and
+    /// after its parent, which the order of paths as bytes grants; sessions, the formation
+    /// and who votes anywhere. Whether nothing is missing is told by [`digest`](Self::digest) and
     /// [`counts`](Self::counts).
     ///
     /// # Errors
@@ -98,6 +101,11 @@ impl Tree {
                 Record::Formation(formation) => {
                     if tree.formation.replace(formation).is_some() {
                         return Err(RestoreError::SameFormation);
+                    }
+                }
+                Record::Voters(voters) => {
+                    if tree.voters.replace(voters).is_some() {
+                        return Err(RestoreError::SameVoters);
                     }
                 }
                 Record::ZnodeGone { .. } | Record::SessionGone { .. } => {

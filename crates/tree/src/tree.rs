@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use zooid_ids::{ClusterId, SessionId, Zxid};
 use zooid_model::{Acl, Change, ChangeKind, Command, Identity, Perms, Write, path};
 
@@ -34,6 +35,8 @@ pub struct Tree {
     pub(crate) acls: Acls,
     pub(crate) sessions: BTreeMap<SessionId, HeldSession>,
     pub(crate) formation: Option<Formation>,
+    /// As the agreement wrote it down.
+    pub(crate) voters: Option<Bytes>,
     /// What is used of each quota, by the node that holds its limits.
     pub(crate) quotas: BTreeMap<NodeId, Usage>,
     /// The childless containers and TTL nodes.
@@ -79,6 +82,7 @@ impl Tree {
             acls: Acls::default(),
             sessions: BTreeMap::new(),
             formation: None,
+            voters: None,
             quotas: BTreeMap::new(),
             due: BTreeSet::new(),
             digest: 0,
@@ -170,6 +174,22 @@ impl Tree {
     pub fn advance(&mut self, zxid: Zxid) {
         assert!(zxid > self.zxid, "zxid {zxid} does not come after {}", self.zxid);
         self.zxid = zxid;
+    }
+
+    /// The entry with this zxid says who votes from here on, in words that only the agreement knows.
+    ///
+    /// # Panics
+    /// If `zxid` is not greater than [`zxid`](Self::zxid).
+    pub fn set_voters(&mut self, zxid: Zxid, voters: Bytes) {
+        self.advance(zxid);
+        self.voters = Some(voters);
+        self.changes.voters_changed();
+    }
+
+    /// Who votes, as it was last said; `None` before the first epoch.
+    #[must_use]
+    pub fn voters(&self) -> Option<&Bytes> {
+        self.voters.as_ref()
     }
 
     /// What `/zookeeper/config` shows; `None` until it was configured.

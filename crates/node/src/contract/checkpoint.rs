@@ -14,6 +14,7 @@ use super::{ContractError, exactly, read_acl, write_acl};
 
 const FORMATION: u8 = b'F';
 const SESSION: u8 = b'S';
+const VOTERS: u8 = b'V';
 const ZNODE: u8 = b'Z';
 
 /// A record's key and value; no value for what is gone.
@@ -35,6 +36,7 @@ pub fn write_record(record: &Record) -> (Vec<u8>, Option<Vec<u8>>) {
             };
             (Vec::from([FORMATION]), Some(formation.encode_to_vec()))
         }
+        Record::Voters(voters) => (Vec::from([VOTERS]), Some(voters.to_vec())),
     }
 }
 
@@ -68,6 +70,7 @@ impl Reader {
                 Ok(Record::Session { id, session: read_session(&proto::Session::decode(value)?) })
             }
             FORMATION => read_formation(&proto::Formation::decode(value)?),
+            VOTERS => Ok(Record::Voters(Bytes::copy_from_slice(value))),
             _ => Err(ContractError::Unknown("the record's kind")),
         }
     }

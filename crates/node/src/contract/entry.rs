@@ -50,7 +50,9 @@ pub fn read_body(kind: u8, payload: Bytes) -> Result<Body, ContractError> {
     }
 }
 
-fn write_config(config: &Config) -> Bytes {
+/// Who votes, as the log's entries and the checkpoint's record hold it.
+#[must_use]
+pub fn write_config(config: &Config) -> Bytes {
     let (voters, seats) = write_voters(Some(&config.voters));
     let (next_voters, next_seats) = write_voters(config.next.as_ref());
     let registered = config.registered.iter().map(|(id, incarnation)| proto::Registration {
@@ -77,7 +79,11 @@ fn write_voters(voters: Option<&Voters>) -> (Vec<u64>, Vec<proto::Seat>) {
     (seats().map(|(id, _)| id.0).collect(), unlike)
 }
 
-fn read_config(payload: Bytes) -> Result<Config, ContractError> {
+/// Who votes, as it was written down.
+///
+/// # Errors
+/// If it is not what the contract says.
+pub fn read_config(payload: Bytes) -> Result<Config, ContractError> {
     let config = proto::Config::decode(payload)?;
     let unknown = ContractError::Unknown("the set of voters");
     let voters = read_voters(&config.voters, &config.seats)?.ok_or(unknown)?;

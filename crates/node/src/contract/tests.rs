@@ -18,7 +18,7 @@ use zooid_tree::{Formation, PersistedStat, Record, Session};
 
 use super::ContractError;
 use super::checkpoint::{Reader, write_record};
-use super::entry::{Kind, read_body, read_command, write_body, write_command};
+use super::entry::{Kind, read_body, read_command, write_body, write_command, write_config};
 
 const OWNER: Owner =
     Owner { server: ServerId(3), boot: BootNonce(0x0102), connection: ConnectionId(9) };
@@ -196,6 +196,7 @@ fn records() -> vec::Vec<(&'static str, Record)> {
         ("session", Record::Session { id: SESSION, session }),
         ("session_gone", Record::SessionGone { id: SESSION }),
         ("formation", Record::Formation(formation)),
+        ("voters", Record::Voters(write_config(&Config::of([ServerId(1)])))),
     ]
 }
 

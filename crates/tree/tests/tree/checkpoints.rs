@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use zooid_ids::{ClusterId, Millis, SessionId, Zxid};
 use zooid_model::{Acl, CreateMode};
 use zooid_tree::{Counts, Formation, PersistedStat, Record, RestoreError, Session, Tree};
@@ -22,6 +23,7 @@ fn name(record: &Record) -> String {
         Record::Session { id, .. } => format!("s{}", id.0 - session(0).0),
         Record::SessionGone { id } => format!("-s{}", id.0 - session(0).0),
         Record::Formation(_) => "formation".into(),
+        Record::Voters(_) => "voters".into(),
     }
 }
 
@@ -213,6 +215,24 @@ fn the_formation_joins_the_next_run_too() {
 }
 
 #[test]
+fn who_votes_is_in_the_next_run_whenever_it_was_said() {
+    let mut world = World::new();
+    run(&mut world);
+    let said = |world: &mut World| {
+        let zxid = Zxid(world.tree.zxid().0 + 1);
+        world.tree.set_voters(zxid, Bytes::from_static(b"1,2,3"));
+    };
+    said(&mut world);
+    said(&mut world);
+    assert_eq!(world.tree.changed_records(), 1);
+    world.tree.hand_over();
+    world.tree.abandon_run();
+    let records = run(&mut world);
+    assert_eq!(records, [Record::Voters(Bytes::from_static(b"1,2,3"))]);
+    assert_eq!(about(&run(&mut world)), names(&[]));
+}
+
+#[test]
 #[should_panic(expected = "harvested")]
 fn a_run_is_not_complete_before_its_end() {
     let mut world = World::new();
@@ -246,6 +266,7 @@ fn a_session(id: SessionId) -> Record {
 #[test]
 fn records_that_make_no_tree() {
     let formation = Record::Formation(Formation { cluster: ClusterId(1), secret: [0; 32] });
+    let voters = Record::Voters(Bytes::new());
     let path = || Box::<str>::from("/a");
     let rows = [
         (vec![znode("/a"), znode("/a")], Some(RestoreError::SameZnode { path: path() })),
@@ -268,6 +289,7 @@ fn records_that_make_no_tree() {
         (vec![a_session(SessionId(0))], Some(RestoreError::NoSessionId(SessionId(0)))),
         (vec![formation.clone()], None),
         (vec![formation.clone(), formation], Some(RestoreError::SameFormation)),
+        (vec![voters.clone(), voters], Some(RestoreError::SameVoters)),
         (vec![Record::ZnodeGone { path: path() }], Some(RestoreError::Tombstone)),
         (vec![Record::SessionGone { id: session(1) }], Some(RestoreError::Tombstone)),
     ];

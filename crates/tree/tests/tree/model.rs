@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use zooid_ids::{SessionId, Zxid};
 use zooid_model::{
     Acl, Change, ChangeKind, Command, Create, CreateKind, CreateMode, EphemeralOwner, ErrorCode,
@@ -25,6 +26,7 @@ pub(crate) struct Model {
     pub(crate) nodes: BTreeMap<String, ModelNode>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
     pub(crate) formation: Option<Formation>,
+    pub(crate) voters: Option<Bytes>,
 }
 
 fn parent_of(path: &str) -> Option<&str> {
@@ -86,7 +88,9 @@ impl Model {
             .sessions
             .iter()
             .map(|(id, session)| Record::Session { id: *id, session: *session });
-        znodes.chain(sessions).chain(self.formation.map(Record::Formation)).collect()
+        let voters = self.voters.clone().map(Record::Voters);
+        let formation = self.formation.map(Record::Formation);
+        znodes.chain(sessions).chain(formation).chain(voters).collect()
     }
 
     pub(crate) fn counts(&self) -> Counts {

@@ -318,7 +318,8 @@ impl Pair {
 
     fn epoch(&mut self) {
         let zxid = self.next_stamp().zxid;
-        self.tree.advance(zxid);
+        self.model.voters = Some(voters(zxid));
+        self.tree.set_voters(zxid, voters(zxid));
         self.log.push(Entry::Epoch(zxid));
     }
 
@@ -365,7 +366,7 @@ impl Pair {
         for entry in self.log.clone() {
             match entry {
                 Entry::Command(stamp, command) => drop(self.tree.apply(stamp, &command)),
-                Entry::Epoch(zxid) => self.tree.advance(zxid),
+                Entry::Epoch(zxid) => self.tree.set_voters(zxid, voters(zxid)),
             }
         }
     }
@@ -395,6 +396,7 @@ impl Pair {
         }
         assert!(tree.sessions().map(|(id, session)| (id, *session)).eq(model.sessions.clone()));
         assert_eq!(tree.formation(), model.formation.as_ref());
+        assert_eq!(tree.voters(), model.voters.as_ref());
         assert_eq!((tree.digest(), tree.counts()), (model.digest(), model.counts()));
         assert_eq!(tree.node_count(), model.nodes.len() + 1);
     }
@@ -468,4 +470,9 @@ fn label(outcome: &Outcome) -> String {
             text.split([' ', '(']).next().unwrap_or_default().into()
         }
     }
+}
+
+/// Other voters at every epoch.
+fn voters(zxid: Zxid) -> Bytes {
+    Bytes::copy_from_slice(&zxid.0.to_be_bytes())
 }

@@ -152,6 +152,9 @@ pub(crate) fn merge(
             Record::Formation(_) => {
                 merged.insert("f".into(), record);
             }
+            Record::Voters(_) => {
+                merged.insert("v".into(), record);
+            }
         }
     }
 }
