@@ -103,16 +103,14 @@ fn peer_settings(config: &Config, ensemble: &Ensemble) -> PeerSettings {
     }
 }
 
-fn others(ensemble: &Ensemble, me: ServerId) -> BTreeMap<ServerId, PeerAddress> {
+fn others(ensemble: &Ensemble, me: ServerId) -> BTreeMap<ServerId, Vec<PeerAddress>> {
+    let address = |(address, election_port): &(HostPort, u16)| PeerAddress {
+        host: address.host.clone().unwrap_or_default(),
+        quorum_port: address.port,
+        election_port: *election_port,
+    };
     let others = ensemble.servers.values().filter(|server| server.id != me);
-    others
-        .map(|server| {
-            let (address, election_port) = &server.addresses[0];
-            let host = address.host.clone().unwrap_or_default();
-            let (quorum_port, election_port) = (address.port, *election_port);
-            (server.id, PeerAddress { host, quorum_port, election_port })
-        })
-        .collect()
+    others.map(|server| (server.id, server.addresses.iter().map(address).collect())).collect()
 }
 
 /// As in ZooKeeper, peers speak in plaintext where nothing else is said; whoever can reach their

@@ -7,8 +7,6 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::Settings;
-
 /// Counts connections, in all and per address.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -26,15 +24,15 @@ struct Open {
 /// Why a connection was turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// `maxCnxns`.
+    /// Of clients: `maxCnxns`.
     TooMany(usize),
-    /// `maxClientCnxns`.
+    /// Of clients: `maxClientCnxns`.
     TooManyFromThere(usize),
 }
 
 impl Admission {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let (in_all, per_address) = (settings.connections, settings.connections_per_address);
+    /// So many at once, in all and from one address; `None` is without limit.
+    pub(crate) fn new(in_all: Option<usize>, per_address: Option<usize>) -> Self {
         Self { in_all, per_address, open: Mutex::default() }
     }
 
@@ -124,12 +122,7 @@ mod tests {
 
     #[test]
     fn who_leaves_makes_room() {
-        let settings = Settings {
-            connections: Some(3),
-            connections_per_address: Some(2),
-            ..Settings::default()
-        };
-        let admission = Admission::new(&settings);
+        let admission = Admission::new(Some(3), Some(2));
         assert_eq!(admission.enter(address(1)), Ok(()));
         assert_eq!(admission.enter(address(1)), Ok(()));
         assert_eq!(admission.enter(address(1)), Err(Refusal::TooManyFromThere(2)));

@@ -41,7 +41,7 @@ impl Clients {
     #[must_use]
     pub fn new(settings: Settings, inbox: Arc<dyn Inbox>) -> Arc<Self> {
         Arc::new(Self {
-            admission: Admission::new(&settings),
+            admission: Admission::new(settings.connections, settings.connections_per_address),
             outstanding: Outstanding::new(settings.outstanding),
             settings,
             counters: Counters::default(),

@@ -314,6 +314,7 @@ fn thousands_of_requests_in_a_row_are_answered_in_order() {
         assert_eq!(client.answer().unwrap().xid, Xid(xid));
     }
     sending.join().unwrap();
+    eventually("counted", || server.clients.reports()[0].sent == 20_001);
     let report = &server.clients.reports()[0];
     assert_eq!((report.received, report.sent, report.queued), (20_001, 20_001, 0));
     assert_eq!(report.session, SessionId(0x1234));

@@ -35,7 +35,7 @@ fn settings() -> PeerSettings {
 }
 
 /// Free ports for servers 1 to `n`.
-fn addresses(n: u64) -> BTreeMap<ServerId, PeerAddress> {
+fn addresses(n: u64) -> BTreeMap<ServerId, Vec<PeerAddress>> {
     let sockets: Vec<_> = (0..2 * n).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let port = |at: u64| sockets[at as usize].local_addr().unwrap().port();
     let address = |at: u64| PeerAddress {
@@ -43,18 +43,22 @@ fn addresses(n: u64) -> BTreeMap<ServerId, PeerAddress> {
         quorum_port: port(at),
         election_port: port(at + 1),
     };
-    (1..=n).map(|id| (ServerId(id), address(2 * (id - 1)))).collect()
+    (1..=n).map(|id| (ServerId(id), vec![address(2 * (id - 1))])).collect()
 }
 
 impl Server {
-    fn start(id: u64, members: &BTreeMap<ServerId, PeerAddress>, settings: PeerSettings) -> Self {
+    fn start(
+        id: u64,
+        members: &BTreeMap<ServerId, Vec<PeerAddress>>,
+        settings: PeerSettings,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let me = Member { id: ServerId(id), incarnation: Incarnation(100 + u128::from(id)) };
         let mailbox = Arc::new(Mailbox::default());
         let inbox = Arc::clone(&mailbox);
         let peers = runtime.block_on(async { Peers::new(me, settings, inbox) });
         peers.set_members(members.clone());
-        let at = members[&me.id].clone();
+        let at = members[&me.id][0].clone();
         let serving = Arc::clone(&peers);
         runtime.block_on(async move {
             let quorum = bind(at.quorum_port).await;

@@ -14,6 +14,8 @@ pub(crate) enum Written {
     Entries(Zxid),
     /// The log ends here now.
     Cut(Zxid),
+    /// A fetched checkpoint, in the place of everything.
+    Replaced(Zxid),
 }
 
 /// The disk's work, oldest first: it is done in this order.

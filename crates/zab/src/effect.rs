@@ -87,8 +87,18 @@ pub enum Effect {
         /// The last one.
         through: Zxid,
     },
-    /// Fetch the leader's newest checkpoint, on a connection of its own, install it instead of
-    /// everything, then say so. Not to be begun any more once [`Effect::Lost`] came.
+    /// Put the checkpoint that was fetched in the place of the log and of the own checkpoint,
+    /// durably, then say so.
+    Replace {
+        /// To say so with.
+        ticket: Ticket,
+        /// The checkpoint's.
+        zxid: Zxid,
+    },
+    /// The checkpoint is in place: it is the state from which entries are applied now.
+    Replaced(Zxid),
+    /// Fetch the leader's newest checkpoint, on a connection of its own, then call
+    /// [`Zab::fetched`](crate::Zab::fetched). Not wanted any more once [`Effect::Lost`] came.
     Install {
         /// The leader.
         from: ServerId,

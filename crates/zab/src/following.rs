@@ -15,7 +15,7 @@ use zooid_ids::{Epoch, Instant, ServerId, Zxid};
 use crate::disk::Written;
 use crate::message::{ChannelId, Message, Plan, Standing};
 use crate::server::{Next, Server};
-use crate::{Config, Effect, Entry, Member, Promise, SyncTicket};
+use crate::{Effect, Entry, Member, Promise, SyncTicket};
 
 /// A learner's state.
 #[derive(Debug)]
@@ -197,16 +197,8 @@ impl Following {
         Ok(())
     }
 
-    pub(crate) fn installed(
-        &mut self,
-        server: &mut Server,
-        (zxid, config): (Zxid, Config),
-        out: &mut Vec<Effect>,
-    ) {
-        if self.phase == Phase::Installing {
-            server.history.install(zxid, config);
-            self.send(Message::Installed { zxid }, out);
-        }
+    pub(crate) fn is_installing(&self) -> bool {
+        self.phase == Phase::Installing
     }
 
     fn append(&mut self, server: &mut Server, entry: Entry) -> Result<(), Breach> {
@@ -252,7 +244,10 @@ impl Following {
                 }
             }
             Written::Entries(zxid) => self.send(Message::Ack { zxid }, out),
-            Written::Cut(_) => {}
+            Written::Replaced(zxid) if self.is_installing() => {
+                self.send(Message::Installed { zxid }, out);
+            }
+            Written::Replaced(_) | Written::Cut(_) => {}
         }
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Server {
     pub(crate) settings: Settings,
     pub(crate) history: History,
     pub(crate) disk: Disk,
+    /// The config of the checkpoint that the disk puts in place.
+    pub(crate) replacing: Option<Config>,
     /// The newest promise, durable or on its way to the disk.
     pub(crate) promise: Promise,
     pub(crate) now: Instant,

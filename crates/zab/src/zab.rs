@@ -53,6 +53,7 @@ impl Zab {
             member,
             settings,
             history: History::new(recovered, config),
+            replacing: None,
             disk: Disk::default(),
             promise: recovered.promise,
             now,
@@ -155,12 +156,22 @@ impl Zab {
         self.go(next, out);
     }
 
-    /// The leader's checkpoint at `zxid` has taken the place of everything here, durably; it holds
-    /// this config. Without one, the config that is in force here stays.
-    pub fn installed(&mut self, zxid: Zxid, config: Option<Config>, out: &mut Vec<Effect>) {
-        if let Role::Following(following) = &mut self.role {
+    /// The leader's checkpoint at `zxid` was fetched. It takes the place of everything here if it is
+    /// still wanted. Where it holds no config, the one that is in force here stays.
+    pub fn fetched(&mut self, zxid: Zxid, config: Option<Config>, out: &mut Vec<Effect>) {
+        let wanted = matches!(&self.role, Role::Following(following) if following.is_installing());
+        if wanted && self.server.replacing.is_none() {
             let config = config.unwrap_or_else(|| self.server.config().clone());
-            following.installed(&mut self.server, (zxid, config), out);
+            self.server.replacing = Some(config);
+            let ticket = self.server.disk.give(Written::Replaced(zxid), self.server.now);
+            out.push(Effect::Replace { ticket, zxid });
+        }
+    }
+
+    /// The leader's checkpoint could not be fetched: perhaps another leader has one.
+    pub fn not_fetched(&mut self, out: &mut Vec<Effect>) {
+        if matches!(&self.role, Role::Following(following) if following.is_installing()) {
+            self.go(Some(Next::Look), out);
         }
     }
 
@@ -175,8 +186,15 @@ impl Zab {
     /// If tickets come back out of order, or one that was never given.
     pub fn durable(&mut self, ticket: Ticket, out: &mut Vec<Effect>) {
         let written = self.server.disk.done(ticket);
-        if let Written::Entries(through) = written {
-            self.server.history.synced(through);
+        match written {
+            Written::Entries(through) => self.server.history.synced(through),
+            // Whatever role this server has by now: its disk holds nothing else any more.
+            Written::Replaced(zxid) => {
+                let config = self.server.replacing.take().expect("it was given with a config");
+                self.server.history.install(zxid, config);
+                out.push(Effect::Replaced(zxid));
+            }
+            Written::Promise(_) | Written::Cut(_) => {}
         }
         let next = match &mut self.role {
             Role::Draining => {

@@ -14,14 +14,16 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 use zooid_ids::{ServerId, Zxid};
 
 use super::Peers;
-use super::connect::connect;
+use super::connect::{Port, reach};
 use super::contract::{ContractError, read_zxid};
 use super::generated::quorum_client::QuorumClient;
 use super::generated::{Chunk, FetchRequest, Manifest, ManifestFile, chunk};
+use super::guest::Stay;
 use super::hello::Ending;
 
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -114,17 +116,8 @@ fn send(
 /// Fetches the newest checkpoint of `from` into a directory; the files are synced, the directory
 /// is not.
 pub(crate) async fn fetch(peers: &Peers, from: ServerId, into: &Path) -> Result<Zxid, Ending> {
-    let address = peers.address(from).ok_or(Ending::NotAMember(from))?;
-    let connection = connect(&address.host, address.quorum_port, &peers.settings).await?;
-    let mut client =
-        QuorumClient::new(connection).max_decoding_message_size(peers.settings.message_bytes);
-    let request = FetchRequest { hello: Some(peers.hello(from)) };
-    let answer = timeout(peers.settings.fetch_patience, client.fetch(request)).await;
-    let mut stream = answer.map_err(|_| Ending::Silent)??.into_inner();
-    match next(peers, &mut stream).await? {
-        Some(chunk::Chunk::Hello(hello)) => peers.expect(from, &hello)?,
-        _ => return Err(ContractError::Unknown("the hello").into()),
-    };
+    let request = |connection| request(peers, from, connection);
+    let mut stream = reach(peers, from, Port::Quorum, request).await?;
     let Some(chunk::Chunk::Manifest(manifest)) = next(peers, &mut stream).await? else {
         return Err(ContractError::Unknown("the manifest").into());
     };
@@ -136,6 +129,23 @@ pub(crate) async fn fetch(peers: &Peers, from: ServerId, into: &Path) -> Result<
         None => Ok(zxid),
         Some(_) => Err(ContractError::Unknown("the end of the checkpoint").into()),
     }
+}
+
+async fn request(
+    peers: &Peers,
+    from: ServerId,
+    connection: Channel,
+) -> Result<Streaming<Chunk>, Ending> {
+    let mut client =
+        QuorumClient::new(connection).max_decoding_message_size(peers.settings.message_bytes);
+    let request = FetchRequest { hello: Some(peers.hello(from)) };
+    let answer = timeout(peers.settings.fetch_patience, client.fetch(request)).await;
+    let mut stream = answer.map_err(|_| Ending::Silent)??.into_inner();
+    match next(peers, &mut stream).await? {
+        Some(chunk::Chunk::Hello(hello)) => peers.expect(from, &hello)?,
+        _ => return Err(ContractError::Unknown("the hello").into()),
+    };
+    Ok(stream)
 }
 
 async fn next(
@@ -197,10 +207,12 @@ pub(crate) fn offering(
     peers: &Arc<Peers>,
     checkpoints: Arc<dyn Checkpoints>,
     receiver: ServerId,
+    stay: Stay,
 ) -> mpsc::Receiver<Result<Chunk, Status>> {
     let (sender, chunks) = mpsc::channel(1);
     let peers = Arc::clone(peers);
     spawn_blocking(move || {
+        let _stay = stay;
         if let Err(error) = offer(&peers, &*checkpoints, receiver, &sender) {
             tracing::warn!(peer = receiver.0, %error, "a checkpoint was not sent");
             // Nobody may be there to hear it.

@@ -4,20 +4,51 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
+use zooid_ids::ServerId;
 
-use super::PeerSettings;
 use super::hello::Ending;
+use super::{PeerSettings, Peers};
 
 /// HTTP/2 frames: big ones halve the work for big messages.
 pub(crate) const HTTP_FRAME_BYTES: u32 = 1024 * 1024;
 
+/// One of the two ports of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    Quorum,
+    Election,
+}
+
+/// Tries the addresses of a member in turn until something can be opened there. The one that worked
+/// last comes first.
+pub(crate) async fn reach<T, F: Future<Output = Result<T, Ending>>>(
+    peers: &Peers,
+    to: ServerId,
+    port: Port,
+    open: impl Fn(Channel) -> F,
+) -> Result<T, Ending> {
+    let mut ending = Ending::NotAMember(to);
+    for address in peers.addresses(to) {
+        let port = match port {
+            Port::Quorum => address.quorum_port,
+            Port::Election => address.election_port,
+        };
+        let opened = match connect(&address.host, port, &peers.settings).await {
+            Ok(connection) => open(connection).await,
+            Err(ending) => Err(ending),
+        };
+        match opened {
+            Ok(opened) => return Ok(opened),
+            Err(here) => ending = here,
+        }
+        peers.avoid(to, &address);
+    }
+    Err(ending)
+}
+
 /// Connects; the name is resolved anew. The connection lives as long as what is returned and the
 /// streams that were opened on it.
-pub(crate) async fn connect(
-    host: &str,
-    port: u16,
-    settings: &PeerSettings,
-) -> Result<Channel, Ending> {
+async fn connect(host: &str, port: u16, settings: &PeerSettings) -> Result<Channel, Ending> {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let endpoint = Endpoint::from_shared(format!("http://{host}:{port}"))?
         .connect_timeout(settings.connect_timeout)

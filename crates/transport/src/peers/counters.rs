@@ -1,6 +1,6 @@
 //! What has happened between peers, in numbers.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::hello::Ending;
 
@@ -24,9 +24,42 @@ pub struct PeerCounters {
     pub slow_peers: AtomicU64,
     /// No Hello in time.
     pub silent_peers: AtomicU64,
+    /// Connections to this server that have ended without a hello, for whatever reason.
+    pub connections_without_hello: AtomicU64,
+    /// Connections to this server that were refused as too many were open.
+    pub refused_connections: AtomicU64,
+    /// Connections to this server whose first bytes are not a peer's.
+    pub foreign_connections: AtomicU64,
+    pub tls_on_plain_port: AtomicU64,
+    pub accept_errors: AtomicU64,
 }
 
 impl PeerCounters {
+    /// All of them with their names, which monitoring may rely on.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, u64); 17] {
+        [
+            ("peer_messages_sent", &self.messages_sent),
+            ("peer_messages_received", &self.messages_received),
+            ("peer_notifications_sent", &self.notifications_sent),
+            ("peer_notifications_received", &self.notifications_received),
+            ("peer_channels", &self.channels),
+            ("peer_wrong_version", &self.wrong_version),
+            ("peer_wrong_cluster", &self.wrong_cluster),
+            ("peer_wrong_member", &self.wrong_member),
+            ("peer_oversized_messages", &self.oversized_messages),
+            ("peer_malformed_messages", &self.malformed_messages),
+            ("peer_slow", &self.slow_peers),
+            ("peer_silent", &self.silent_peers),
+            ("peer_connections_without_hello", &self.connections_without_hello),
+            ("peer_refused_connections", &self.refused_connections),
+            ("peer_foreign_connections", &self.foreign_connections),
+            ("peer_tls_on_plain_port", &self.tls_on_plain_port),
+            ("peer_accept_errors", &self.accept_errors),
+        ]
+        .map(|(name, counter)| (name, counter.load(Relaxed)))
+    }
+
     /// What counts endings like this one, if any does.
     pub(crate) const fn of(&self, ending: &Ending) -> Option<&AtomicU64> {
         Some(match ending {
@@ -39,6 +72,9 @@ impl PeerCounters {
             Ending::Oversized(_) => &self.oversized_messages,
             Ending::Silent => &self.silent_peers,
             Ending::Slow(..) => &self.slow_peers,
+            Ending::Crowded(_) => &self.refused_connections,
+            Ending::Foreign(_) => &self.foreign_connections,
+            Ending::UnwantedTls => &self.tls_on_plain_port,
             Ending::Disk(_)
             | Ending::Refused(_)
             | Ending::Broken(_)

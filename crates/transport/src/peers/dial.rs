@@ -10,7 +10,7 @@ use zooid_ids::ServerId;
 use zooid_zab::Member;
 
 use super::channels::{End, read};
-use super::connect::{Pauses, connect};
+use super::connect::{Pauses, Port, reach};
 use super::contract::Frame;
 use super::generated::quorum_client::QuorumClient;
 use super::generated::{FromLeader, FromLearner};
@@ -34,9 +34,10 @@ pub(crate) async fn dial(peers: Arc<Peers>, leader: ServerId) {
     let until = Instant::now() + peers.settings.dial_patience;
     let mut pauses = Pauses::up_to(peers.settings.retry_pause);
     loop {
-        match open(&peers, leader).await {
+        let open = |connection| open(&peers, leader, connection);
+        match reach(&peers, leader, Port::Quorum, open).await {
             Ok(opened) => return serve(peers, opened),
-            Err(ending) => peers.note(Some(leader), &ending),
+            Err(ending) => peers.note(leader.into(), &ending),
         }
         let pause = pauses.draw();
         if Instant::now() + pause >= until {
@@ -46,9 +47,7 @@ pub(crate) async fn dial(peers: Arc<Peers>, leader: ServerId) {
     }
 }
 
-async fn open(peers: &Peers, leader: ServerId) -> Result<Opened, Ending> {
-    let address = peers.address(leader).ok_or(Ending::NotAMember(leader))?;
-    let connection = connect(&address.host, address.quorum_port, &peers.settings).await?;
+async fn open(peers: &Peers, leader: ServerId, connection: Channel) -> Result<Opened, Ending> {
     let limit = peers.settings.message_bytes;
     let mut client = QuorumClient::new(connection.clone())
         .max_decoding_message_size(limit)

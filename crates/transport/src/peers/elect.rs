@@ -11,7 +11,7 @@ use zooid_ids::ServerId;
 use zooid_zab::message::Notification;
 
 use super::Peers;
-use super::connect::{Pauses, connect};
+use super::connect::{Pauses, Port, reach};
 use super::contract::write_notification;
 use super::generated::election_client::ElectionClient;
 use super::generated::{FromElector, Hello, from_elector};
@@ -41,14 +41,15 @@ pub(crate) async fn speak(peers: Arc<Peers>, to: ServerId, mut latest: watch::Re
         }
         // It may have been lost with the connection before this one, or not been sent at all.
         latest.mark_changed();
-        let ending = match open(&peers, to).await {
+        let open = |connection| open(&peers, to, connection);
+        let ending = match reach(&peers, to, Port::Election, open).await {
             Ok(opened) => {
                 pauses.reset();
                 converse(&peers, opened, &mut latest).await
             }
             Err(ending) => ending,
         };
-        peers.note(Some(to), &ending);
+        peers.note(to.into(), &ending);
         latest.mark_changed();
         sleep(pauses.draw()).await;
     }
@@ -58,9 +59,7 @@ fn is_fresh(peers: &Peers, latest: &Latest) -> bool {
     latest.is_some_and(|(_, since)| since.elapsed() < peers.settings.notification_age)
 }
 
-async fn open(peers: &Peers, to: ServerId) -> Result<Opened, Ending> {
-    let address = peers.address(to).ok_or(Ending::NotAMember(to))?;
-    let connection = connect(&address.host, address.election_port, &peers.settings).await?;
+async fn open(peers: &Peers, to: ServerId, connection: Channel) -> Result<Opened, Ending> {
     let limit = peers.settings.message_bytes;
     let mut client = ElectionClient::new(connection.clone()).max_decoding_message_size(limit);
     let (outbox, outflow) = outbox(peers.settings.outbox_bytes);

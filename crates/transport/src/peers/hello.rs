@@ -27,6 +27,12 @@ pub(crate) enum Ending {
     Mistaken { expected: ServerId, actual: ServerId },
     #[error("server {0} speaks for another one")]
     Impostor(ServerId),
+    #[error("this is no server of Zooid, it begins like {0}")]
+    Foreign(Language),
+    #[error("TLS, and this server takes plaintext: sslQuorum must be the same on all servers")]
+    UnwantedTls,
+    #[error("{0} connections like it are open already")]
+    Crowded(usize),
     #[error("a message of the peer cannot be read: {0}")]
     Malformed(String),
     #[error("a message is too long: {0}")]
@@ -45,6 +51,39 @@ pub(crate) enum Ending {
     Ended,
     #[error("this server ended it")]
     Here,
+}
+
+/// What comes to a port for peers by mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub(crate) enum Language {
+    #[error("a server of Apache ZooKeeper, and one ensemble cannot have servers of both")]
+    ZooKeeper,
+    #[error("a client: clients need the client port")]
+    Client,
+    #[error("a four-letter word: these need the client port")]
+    Word,
+    #[error("a request in HTTP/1")]
+    Http,
+    #[error("nothing that is known")]
+    Unknown,
+}
+
+impl Language {
+    /// What begins like this.
+    pub(crate) fn of(first: &[u8]) -> Self {
+        let is_method = |word: &[u8]| word.len() > 2 && word.iter().all(u8::is_ascii_uppercase);
+        match first {
+            // Of its election port, a version; of its quorum port, FOLLOWERINFO and OBSERVERINFO.
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, ..] | [0, 0, 0, 11 | 16, ..] => Self::ZooKeeper,
+            // The length of a connect request.
+            [0, 0, 0, 44 | 45, ..] => Self::Client,
+            [a, b, c, d, ..] if [a, b, c, d].iter().all(|byte| byte.is_ascii_lowercase()) => {
+                Self::Word
+            }
+            _ if first.split(|byte| *byte == b' ').next().is_some_and(is_method) => Self::Http,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl From<ContractError> for Ending {

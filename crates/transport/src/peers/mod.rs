@@ -13,8 +13,9 @@
 //! ensemble; that the member is who it says to be is not proved, as there is no TLS yet: whoever
 //! reaches the ports can say anything.
 //!
-//! Everything is bounded: messages by their length, what waits to be sent through a channel and
-//! what was received through it by bytes. Of notifications to a peer that cannot be reached only
+//! Everything is bounded: connections by their number, and by the time in which somebody has to say
+//! hello; messages by their length; what waits to be sent through a channel and what was received
+//! through it by bytes. Of notifications to a peer that cannot be reached only
 //! the newest is kept, and not for long.
 //!
 //! Start with [`Peers`] and [`FromPeer`]; `hello` is the handshake, `contract` the messages.
@@ -28,20 +29,27 @@ mod outbox;
 
 mod channels;
 mod checkpoint;
+
 mod connect;
 mod dial;
 mod elect;
+
+mod accept;
+mod begun;
+mod guest;
 mod serve;
 
+mod complaints;
 mod counters;
 mod generated;
 
 #[cfg(test)]
+mod strangers;
+#[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::mem::{Discriminant, discriminant};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -57,7 +65,9 @@ use zooid_zab::message::{ChannelId, Message, Notification};
 use crate::Inbox;
 use crate::counters::count;
 use channels::{Channels, Link, batches};
+use complaints::{Complaints, Source};
 use elect::Latest;
+use guest::{Stay, Visit};
 use hello::Ending;
 
 pub use checkpoint::{Checkpoint, CheckpointFile, Checkpoints, FetchError};
@@ -88,18 +98,15 @@ pub struct Peers {
     dialing: Mutex<Option<AbortHandle>>,
     electors: Mutex<BTreeMap<ServerId, watch::Sender<Latest>>>,
     checkpoints: Mutex<Option<Arc<dyn Checkpoints>>>,
-    complaints: Mutex<HashSet<Complaint>>,
+    complaints: Complaints,
     stopping: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
 struct Ensemble {
     cluster: Option<ClusterId>,
-    members: BTreeMap<ServerId, PeerAddress>,
+    members: BTreeMap<ServerId, Vec<PeerAddress>>,
 }
-
-/// Who is complained of, if it is known, and of what.
-type Complaint = (Option<ServerId>, Discriminant<Ending>);
 
 impl Peers {
     /// No connections yet; what peers say will go to `inbox`. Needs tokio's context.
@@ -116,13 +123,14 @@ impl Peers {
             dialing: Mutex::default(),
             electors: Mutex::default(),
             checkpoints: Mutex::default(),
-            complaints: Mutex::default(),
+            complaints: Complaints::default(),
             stopping: watch::Sender::new(false),
         })
     }
 
-    /// Who else belongs to the ensemble, and where. Nobody else is spoken to or listened to.
-    pub fn set_members(&self, members: BTreeMap<ServerId, PeerAddress>) {
+    /// Who else belongs to the ensemble, and at which addresses, of which one is enough to reach
+    /// it. Nobody else is spoken to or listened to.
+    pub fn set_members(&self, members: BTreeMap<ServerId, Vec<PeerAddress>>) {
         lock(&self.electors).retain(|id, _| members.contains_key(id));
         lock(&self.ensemble).members = members;
     }
@@ -206,7 +214,7 @@ impl Peers {
     /// If the peer cannot be reached, has none, sends something else, or a file cannot be written.
     pub async fn fetch(&self, from: ServerId, directory: &Path) -> Result<Zxid, FetchError> {
         let fetched = checkpoint::fetch(self, from, directory).await;
-        Ok(fetched.inspect_err(|ending| self.note(Some(from), ending))?)
+        Ok(fetched.inspect_err(|ending| self.note(from.into(), ending))?)
     }
 
     /// Closes everything and serves nobody any more.
@@ -226,8 +234,18 @@ impl Peers {
         let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
-    fn address(&self, member: ServerId) -> Option<PeerAddress> {
-        lock(&self.ensemble).members.get(&member).cloned()
+    /// Where a member may be reached, the best place first; none of who is not a member.
+    fn addresses(&self, member: ServerId) -> Vec<PeerAddress> {
+        lock(&self.ensemble).members.get(&member).cloned().unwrap_or_default()
+    }
+
+    /// The member was not reached there, so its other addresses are tried first next time.
+    fn avoid(&self, member: ServerId, address: &PeerAddress) {
+        let mut ensemble = lock(&self.ensemble);
+        let addresses = ensemble.members.get_mut(&member);
+        if let Some(addresses) = addresses.filter(|addresses| addresses.first() == Some(address)) {
+            addresses.rotate_left(1);
+        }
     }
 
     fn hello(&self, receiver: ServerId) -> generated::Hello {
@@ -242,35 +260,39 @@ impl Peers {
     }
 
     /// Who has connected, if it may.
-    fn admit(&self, opening: Result<generated::Hello, Ending>) -> Result<Member, Ending> {
+    fn admit(
+        &self,
+        opening: Result<generated::Hello, Ending>,
+        visit: &Arc<Visit>,
+    ) -> Result<(Member, Stay), Ending> {
         let sender = |hello: &generated::Hello| Some(ServerId(hello.sender.as_ref()?.id));
         let claimed = opening.as_ref().ok().and_then(sender);
-        let known = claimed.filter(|id| self.address(*id).is_some());
+        let member = claimed.filter(|id| lock(&self.ensemble).members.contains_key(id));
         let admitted = opening.and_then(|hello| {
-            let member = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
-            known.map(|_| member).ok_or(Ending::NotAMember(member.id))
+            let sender = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
+            member.map(|_| sender).ok_or(Ending::NotAMember(sender.id))
         });
-        admitted.inspect_err(|ending| self.note(known, ending))
+        let admitted = admitted.map(|member| (member, visit.greet()));
+        admitted.inspect_err(|ending| self.note(Source { member, ..visit.source() }, ending))
     }
 
     /// A channel has ended; the loop is told unless it knows.
     fn ended(&self, link: &Link, ending: &Ending) {
-        self.note(Some(link.peer.id), ending);
+        self.note(link.peer.id.into(), ending);
         if self.channels.end(link.id) {
             self.inbox.push(FromPeer::Closed { channel: link.id });
         }
     }
 
-    /// Counts an ending; of what should not happen the log tells once for each peer.
-    fn note(&self, peer: Option<ServerId>, ending: &Ending) {
-        let peer_id = peer.map(|id| id.0);
+    /// Counts an ending; of what should not happen the log is told.
+    fn note(&self, source: Source, ending: &Ending) {
         if let Some(counter) = self.counters.of(ending) {
             count(counter);
         } else if !matches!(ending, Ending::Refused(_)) {
-            return tracing::debug!(peer = peer_id, "a connection with a peer ended: {ending}");
+            return tracing::debug!("the connection with {source} ended: {ending}");
         }
-        if lock(&self.complaints).insert((peer, discriminant(ending))) {
-            tracing::warn!(peer = peer_id, "a connection with a peer ended: {ending}");
+        if let Some(untold) = self.complaints.raise(source, ending, Instant::now()) {
+            tracing::warn!(untold, "the connection with {source} ended: {ending}");
         }
     }
 }

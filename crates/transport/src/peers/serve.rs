@@ -1,12 +1,9 @@
 //! Connections that others open to this server.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tonic::codegen::tokio_stream::StreamExt;
 use tonic::codegen::tokio_stream::adapters::Map;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
@@ -14,6 +11,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 use zooid_zab::Member;
 
+use super::accept::accept;
 use super::channels::{End, read};
 use super::checkpoint::offering;
 use super::connect::HTTP_FRAME_BYTES;
@@ -23,6 +21,7 @@ use super::generated::quorum_server::{Quorum, QuorumServer};
 use super::generated::{
     Chunk, FetchRequest, FromElector, FromLeader, FromLearner, Hello, from_elector,
 };
+use super::guest::Visit;
 use super::hello::Ending;
 use super::outbox::{Outbox, Outflow, outbox};
 use super::{FromPeer, Peers, lock};
@@ -30,9 +29,6 @@ use crate::counters::count;
 
 /// Streams of one connection; a peer needs one.
 const STREAMS: u32 = 16;
-
-/// How long nothing is accepted after an error, such as too many open files.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is answered: frames as they are put into an outbox.
 type Answers<T> = Map<Outflow<T>, fn(T) -> Result<T, Status>>;
@@ -86,36 +82,6 @@ fn note(served: Result<(), tonic::transport::Error>) {
     }
 }
 
-/// Accepts connections by itself, since tonic would give up for good at an error such as too many
-/// open files, and leave delays on.
-fn accept(peers: &Arc<Peers>, listener: TcpListener) -> ReceiverStream<io::Result<TcpStream>> {
-    let (sender, receiver) = mpsc::channel(1);
-    let peers = Arc::clone(peers);
-    tokio::spawn(async move {
-        let mut stopping = std::pin::pin!(peers.stopping());
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = &mut stopping => return,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    // It fails only if the peer is gone already: reading will tell.
-                    let _ = stream.set_nodelay(true);
-                    if sender.send(Ok(stream)).await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a peer's connection");
-                    sleep(PAUSE).await;
-                }
-            }
-        }
-    });
-    ReceiverStream::new(receiver)
-}
-
 /// What the services are.
 struct Port(Arc<Peers>);
 
@@ -128,9 +94,10 @@ impl Quorum for Port {
         request: Request<Streaming<FromLearner>>,
     ) -> Result<Response<Self::FollowStream>, Status> {
         let peers = Arc::clone(&self.0);
+        let visit = visit(&request)?;
         let mut stream = request.into_inner();
         let opening = first(&peers, &mut stream).await.and_then(|first| Ok(first.opening()?));
-        let learner = peers.admit(opening)?;
+        let (learner, stay) = peers.admit(opening, &visit)?;
         let (outbox, answers) = answers(peers.settings.outbox_bytes);
         // It cannot be full yet.
         let _ = outbox.put(FromLeader::open(peers.hello(learner.id)));
@@ -140,6 +107,7 @@ impl Quorum for Port {
         tokio::spawn(async move {
             let ending = read(&peers, &link, stream).await;
             peers.ended(&link, &ending);
+            drop(stay);
         });
         Ok(Response::new(answers))
     }
@@ -150,11 +118,12 @@ impl Quorum for Port {
         &self,
         request: Request<FetchRequest>,
     ) -> Result<Response<Self::FetchStream>, Status> {
+        let visit = visit(&request)?;
         let hello = request.into_inner().hello.ok_or(ContractError::Unknown("the hello").into());
-        let learner = self.0.admit(hello)?;
+        let (learner, stay) = self.0.admit(hello, &visit)?;
         let checkpoints = lock(&self.0.checkpoints).clone();
         let checkpoints = checkpoints.ok_or(Status::unavailable("there are no checkpoints"))?;
-        let chunks = offering(&self.0, checkpoints, learner.id);
+        let chunks = offering(&self.0, checkpoints, learner.id, stay);
         Ok(Response::new(ReceiverStream::new(chunks)))
     }
 }
@@ -168,12 +137,13 @@ impl Election for Port {
         request: Request<Streaming<FromElector>>,
     ) -> Result<Response<Self::ElectStream>, Status> {
         let peers = Arc::clone(&self.0);
+        let visit = visit(&request)?;
         let mut stream = request.into_inner();
         let opening = first(&peers, &mut stream).await.and_then(|first| match first.message {
             Some(from_elector::Message::Hello(hello)) => Ok(hello),
             _ => Err(ContractError::Unknown("the hello").into()),
         });
-        let elector = peers.admit(opening)?;
+        let (elector, stay) = peers.admit(opening, &visit)?;
         let (outbox, answers) = answers(peers.settings.outbox_bytes);
         // It cannot be full yet.
         let _ = outbox.put(peers.hello(elector.id));
@@ -182,11 +152,18 @@ impl Election for Port {
                 ending = listen(&peers, elector, stream) => ending,
                 () = peers.stopping() => Ending::Here,
             };
-            peers.note(Some(elector.id), &ending);
+            peers.note(elector.id.into(), &ending);
             outbox.end();
+            drop(stay);
         });
         Ok(Response::new(answers))
     }
+}
+
+/// The connection that a request came through.
+fn visit<T>(request: &Request<T>) -> Result<Arc<Visit>, Status> {
+    let visit = request.extensions().get::<Arc<Visit>>();
+    visit.cloned().ok_or_else(|| Status::internal("the connection is unknown"))
 }
 
 async fn first<T>(peers: &Peers, stream: &mut Streaming<T>) -> Result<T, Ending> {

@@ -16,6 +16,15 @@ pub struct PeerSettings {
     /// Bytes of one channel that were handed over and not given back ([`Held`](super::Held)); from
     /// there on the channel is not read, and its other end has to wait.
     pub inbox_bytes: u32,
+    /// Connections to one port.
+    pub connections: usize,
+    /// Of these, how many may be without a hello.
+    pub strangers: usize,
+    /// Of these, how many may come from one address.
+    pub strangers_per_address: usize,
+    /// How long a connection to a port may have no stream on which somebody has said hello, at its
+    /// beginning and later; then it is closed.
+    pub hello_timeout: Duration,
     /// How long connecting may take, and after it the handshake.
     pub connect_timeout: Duration,
     /// How long a leader that cannot be reached is dialled again.
@@ -39,6 +48,10 @@ impl Default for PeerSettings {
             batch_bytes: 1024 * 1024,
             outbox_bytes: 64 * 1024 * 1024,
             inbox_bytes: 16 * 1024 * 1024,
+            connections: 1024,
+            strangers: 256,
+            strangers_per_address: 64,
+            hello_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
             dial_patience: Duration::from_secs(1),
             retry_pause: Duration::from_millis(500),

@@ -1,27 +1,17 @@
-//! The contract both ways, and peers that do not keep to it.
-
-use std::time::Duration;
+//! The contract both ways, and bytes that do not keep to it.
 
 use bytes::Bytes;
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use prost::Message as _;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use zooid_ids::{Epoch, Incarnation, Millis};
 use zooid_zab::message::{Plan, Standing, Vote};
 use zooid_zab::{Body, Config, Entry, EpochEnds, Promise, Seat, SyncTicket, Voters};
 
 use super::contract::{Frame, read_notification, write_notification};
-use super::generated::election_client::ElectionClient;
-use super::generated::quorum_client::QuorumClient;
-use super::generated::{
-    Ack, FromElector, FromLeader, FromLearner, Info, Propose, from_elector, from_leader,
-    from_learner,
-};
+use super::generated::{FromLeader, FromLearner, Propose, from_leader, from_learner};
 use super::*;
-use crate::Mailbox;
 
 fn zxid() -> impl Strategy<Value = Zxid> {
     (0..=i32::MAX as u32, any::<u32>())
@@ -235,181 +225,6 @@ fn what_contradicts_itself_is_refused() {
     FromLeader { message: None }.read().unwrap_err();
     let propose = Some(from_leader::Message::Propose(Propose { epoch: 1 << 31, forms: false }));
     FromLeader { message: propose }.read().unwrap_err();
-}
-
-/// Server 1, which knows server 2 as a member that is not there.
-struct Victim {
-    peers: Arc<Peers>,
-    mailbox: Arc<Mailbox<FromPeer>>,
-    quorum: String,
-    election: String,
-}
-
-const VICTIM: Member = Member { id: ServerId(1), incarnation: Incarnation(1) };
-const STRANGE: Member = Member { id: ServerId(2), incarnation: Incarnation(2) };
-
-async fn victim() -> Victim {
-    let mailbox = Arc::new(Mailbox::default());
-    let settings = PeerSettings {
-        message_bytes: 1000,
-        connect_timeout: Duration::from_millis(500),
-        ..PeerSettings::default()
-    };
-    let peers = Peers::new(VICTIM, settings, Arc::clone(&mailbox) as Arc<dyn Inbox<FromPeer>>);
-    let nowhere = PeerAddress { host: "127.0.0.1".into(), quorum_port: 1, election_port: 1 };
-    peers.set_members([(STRANGE.id, nowhere)].into());
-    let quorum = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let election = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
-    let (at_quorum, at_election) = (address(&quorum), address(&election));
-    tokio::spawn(Arc::clone(&peers).serve(quorum, election));
-    Victim { peers, mailbox, quorum: at_quorum, election: at_election }
-}
-
-impl Victim {
-    /// Sends frames and waits for the end of the answer: how many came before it.
-    async fn follow(&self, frames: Vec<FromLearner>) -> Result<usize, tonic::Status> {
-        let mut client = QuorumClient::connect(format!("http://{}", self.quorum)).await.unwrap();
-        let (outbox, outflow) = outbox::outbox(1 << 20);
-        frames.into_iter().for_each(|frame| outbox.put(frame).unwrap());
-        let mut answers = client.follow(outflow).await?.into_inner();
-        let mut count = 0;
-        while answers.message().await?.is_some() {
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    fn heard(&self) -> Vec<FromPeer> {
-        let mut heard = Vec::new();
-        self.mailbox.drain(&mut heard, Duration::from_secs(5));
-        heard
-    }
-}
-
-fn hello_of(member: Member) -> FromLearner {
-    FromLearner::open(hello::hello(member, None, VICTIM.id))
-}
-
-fn learner_says(message: from_learner::Message) -> FromLearner {
-    FromLearner { message: Some(message) }
-}
-
-fn read_count(counter: &std::sync::atomic::AtomicU64) -> u64 {
-    counter.load(std::sync::atomic::Ordering::Relaxed)
-}
-
-#[tokio::test]
-async fn a_learner_without_a_proper_hello_is_refused() {
-    let victim = victim().await;
-    let stranger = Member { id: ServerId(3), ..STRANGE };
-    let elsewhere = FromLearner::open(hello::hello(STRANGE, None, ServerId(9)));
-    for first in [
-        learner_says(from_learner::Message::Ack(Ack { zxid: 1 })),
-        FromLearner { message: None },
-        hello_of(stranger),
-        elsewhere,
-    ] {
-        let refused = victim.follow(vec![first]).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
-    }
-    let silent = victim.follow(vec![]).await.unwrap_err();
-    assert!(silent.message().contains("no hello"), "{silent}");
-    let counters = victim.peers.counters();
-    assert_eq!(read_count(&counters.malformed_messages), 2);
-    assert_eq!(read_count(&counters.wrong_member), 2);
-    assert_eq!(read_count(&counters.silent_peers), 1);
-    assert_eq!(lock(&victim.peers.complaints).len(), 4, "each is logged");
-    assert_eq!(read_count(&counters.channels), 0);
-}
-
-#[tokio::test]
-async fn a_learner_that_says_what_it_may_not_is_cut_off() {
-    let victim = victim().await;
-    let impostor = Info {
-        member: Some(contract::write_member(VICTIM)),
-        promised_epoch: 1,
-        promised_to: Some(contract::write_member(VICTIM)),
-        uninitialised: false,
-    };
-    let long = generated::Forward { command: vec![0; 2000].into() };
-    let beyond = Ack { zxid: u64::MAX };
-    let wrong = [
-        from_learner::Message::Info(impostor),
-        from_learner::Message::Forward(long),
-        from_learner::Message::Ack(beyond),
-        from_learner::Message::Hello(hello::hello(STRANGE, None, VICTIM.id)),
-    ];
-    for (turn, wrong) in wrong.into_iter().enumerate() {
-        let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
-        let frames = vec![hello_of(STRANGE), good.clone(), learner_says(wrong), good];
-        assert_eq!(victim.follow(frames).await.unwrap(), 1, "only the hello is answered");
-        let heard = victim.heard();
-        let at = ChannelId(turn as u64 + 1);
-        assert!(
-            matches!(
-                &heard[..],
-                [
-                    FromPeer::Dialed { channel, learner: STRANGE },
-                    FromPeer::Said { .. },
-                    FromPeer::Closed { channel: closed },
-                ] if *channel == at && *closed == at
-            ),
-            "{heard:?}"
-        );
-    }
-    let counters = victim.peers.counters();
-    assert_eq!(read_count(&counters.wrong_member), 1);
-    assert_eq!(read_count(&counters.oversized_messages), 1);
-    assert_eq!(read_count(&counters.malformed_messages), 2);
-}
-
-#[tokio::test]
-async fn an_elector_speaks_for_itself_only() {
-    let victim = victim().await;
-    let said = |from| Notification {
-        from,
-        standing: Standing::Looking,
-        round: 1,
-        vote: Some(Vote { zxid: Zxid(1), leader: ServerId(2) }),
-    };
-    let notification = |from| from_elector::Message::Notification(write_notification(&said(from)));
-    let hello = from_elector::Message::Hello(hello::hello(STRANGE, None, VICTIM.id));
-    let mut client = ElectionClient::connect(format!("http://{}", victim.election)).await.unwrap();
-    let (outbox, outflow) = outbox::outbox(1 << 20);
-    for message in [hello, notification(STRANGE), notification(VICTIM), notification(STRANGE)] {
-        outbox.put(FromElector { message: Some(message) }).unwrap();
-    }
-    let mut answers = client.elect(outflow).await.unwrap().into_inner();
-    assert!(answers.message().await.unwrap().is_some());
-    assert!(answers.message().await.unwrap().is_none());
-    let heard = victim.heard();
-    assert!(
-        matches!(&heard[..], [FromPeer::Notified(heard)] if *heard == said(STRANGE)),
-        "{heard:?}"
-    );
-    assert_eq!(read_count(&victim.peers.counters().wrong_member), 1);
-}
-
-/// A port that is spoken to in another language goes on to serve.
-#[tokio::test]
-async fn garbage_ends_its_own_connection_only() {
-    let victim = victim().await;
-    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 5000], b"ruok", &[0, 0, 0, 45, 0, 0]] {
-        for address in [&victim.quorum, &victim.election] {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            // It may be closed before all is written.
-            let _ = stream.write_all(garbage).await;
-            let _ = stream.shutdown().await;
-            let mut answer = Vec::new();
-            let closed =
-                tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
-            let _ = closed.await.expect("the connection is closed");
-        }
-    }
-    let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
-    let frames = vec![hello_of(STRANGE), good, FromLearner { message: None }];
-    assert_eq!(victim.follow(frames).await.unwrap(), 1);
 }
 
 /// A manifest whose names could lead out of the directory, or be met twice.

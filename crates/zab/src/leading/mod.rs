@@ -171,7 +171,7 @@ impl Leading {
                 return self.promised_itself(server, out);
             }
             Written::Entries(_) => self.commit(server, out),
-            Written::Promise(_) | Written::Cut(_) => {}
+            Written::Promise(_) | Written::Cut(_) | Written::Replaced(_) => {}
         }
         None
     }

@@ -53,6 +53,14 @@ enum Job {
     Promise(Promise),
     Append(Vec<Entry>),
     Truncate(Zxid),
+    Replace(Fetched),
+}
+
+/// A checkpoint that came from a leader.
+pub(crate) struct Fetched {
+    checkpoint: Zxid,
+    applied: Vec<(Zxid, Bytes)>,
+    config: Option<Config>,
 }
 
 pub(crate) struct Server {
@@ -69,6 +77,7 @@ pub(crate) struct Server {
     pub(crate) confirmed: Vec<Bytes>,
     /// It waits for a checkpoint; one that comes later than that is thrown away.
     installing: bool,
+    fetched: Option<Fetched>,
 }
 
 enum Mail {
@@ -79,7 +88,7 @@ enum Mail {
     Said { channel: ChannelId, message: Message },
     Closed { channel: ChannelId },
     Fetch { learner: ServerId },
-    Installed { checkpoint: Zxid, applied: Vec<(Zxid, Bytes)>, config: Option<Config> },
+    Fetched(Fetched),
 }
 
 struct Channel {
@@ -174,7 +183,7 @@ impl World {
         let clock = (Instant(now), Millis(now as i64));
         let zab = Zab::start(member, config, settings, &recovered, clock, &mut out);
         server.zab = Some(zab);
-        (server.paused, server.installing) = (false, false);
+        (server.paused, server.installing, server.fetched) = (false, false, None);
         self.tell(id, "boots");
         self.act(id, out);
     }
@@ -373,6 +382,16 @@ impl World {
                 Effect::Promise { ticket, promise } => self.give(id, ticket, Job::Promise(promise)),
                 Effect::Append { ticket, entries } => self.give(id, ticket, Job::Append(entries)),
                 Effect::Truncate { ticket, to } => self.give(id, ticket, Job::Truncate(to)),
+                Effect::Replace { ticket, zxid } => {
+                    let fetched = self.server(id).fetched.take().expect("it was just fetched");
+                    assert_eq!(fetched.checkpoint, zxid);
+                    self.give(id, ticket, Job::Replace(fetched));
+                }
+                Effect::Replaced(zxid) => {
+                    let server = self.server(id);
+                    assert_eq!(server.stored.checkpoint, zxid);
+                    server.applied.clone_from(&server.stored.applied);
+                }
                 Effect::Replay { after, through } => self.replay(id, after, through),
                 Effect::Deliver(entry) => self.apply(id, &entry),
                 Effect::Lead(epoch) => {
@@ -532,7 +551,7 @@ impl World {
         let stored = &self.server(leader).stored;
         let (checkpoint, applied) = (stored.checkpoint, stored.applied.clone());
         let config = stored.config.clone();
-        self.post(leader, learner, Mail::Installed { checkpoint, applied, config });
+        self.post(leader, learner, Mail::Fetched(Fetched { checkpoint, applied, config }));
     }
 
     fn deliver(&mut self, to: ServerId, mail: Mail) {
@@ -557,34 +576,19 @@ impl World {
             }
             Mail::Closed { channel } => self.with(to, |zab, out| zab.closed(channel, out)),
             Mail::Fetch { learner } => self.ship(to, learner),
-            Mail::Installed { checkpoint, applied, config } => {
-                self.install(to, checkpoint, applied, config);
-            }
+            Mail::Fetched(fetched) => self.fetched(to, fetched),
         }
     }
 
-    fn install(
-        &mut self,
-        to: ServerId,
-        checkpoint: Zxid,
-        applied: Vec<(Zxid, Bytes)>,
-        config: Option<Config>,
-    ) {
+    fn fetched(&mut self, to: ServerId, fetched: Fetched) {
         let server = self.server(to);
-        if server.installing && !server.disk.is_empty() {
-            let again = Mail::Installed { checkpoint, applied, config };
-            return self.post_at(self.now + 5, to, again);
-        }
         if !std::mem::take(&mut server.installing) {
             return;
         }
-        server.stored.log.clear();
-        server.stored.checkpoint = checkpoint;
-        server.stored.applied.clone_from(&applied);
-        server.stored.config.clone_from(&config);
-        server.applied = applied;
+        let (checkpoint, config) = (fetched.checkpoint, fetched.config.clone());
+        server.fetched = Some(fetched);
         self.tell(to, &format!("installs the checkpoint {checkpoint}"));
-        self.with(to, |zab, out| zab.installed(checkpoint, config, out));
+        self.with(to, |zab, out| zab.fetched(checkpoint, config, out));
     }
 
     fn tell(&mut self, id: ServerId, what: &str) {
@@ -614,6 +618,7 @@ impl Server {
             synced,
             confirmed,
             installing: false,
+            fetched: None,
         }
     }
 }
@@ -657,6 +662,10 @@ impl Stored {
             Job::Promise(promise) => self.promise = promise,
             Job::Append(entries) => self.log.extend(entries),
             Job::Truncate(to) => self.log.retain(|entry| entry.zxid <= to),
+            Job::Replace(Fetched { checkpoint, applied, config }) => {
+                self.log.clear();
+                (self.checkpoint, self.applied, self.config) = (checkpoint, applied, config);
+            }
         }
         let prev = self.log.iter().map(|entry| entry.zxid);
         let ordered =
