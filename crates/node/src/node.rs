@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use zooid_ids::{ConnectionId, Instant, Millis, ServerId, SessionId, Xid, Zxid};
+use zooid_ids::{ClusterId, ConnectionId, Instant, Millis, ServerId, SessionId, Xid, Zxid};
 use zooid_model::{Command, ConnectRequest, Owner, Request};
 use zooid_session::{Expiry, SessionIds};
 use zooid_tree::{HandOver, Record, Tree};
@@ -13,7 +13,7 @@ use zooid_zab::message::{ChannelId, Message, Notification};
 use zooid_zab::{Entry, LearnerView, Member, Recovered, SyncTicket, Ticket, Zab};
 
 use crate::connection::Connection;
-use crate::contract::entry::write_command;
+use crate::contract::entry::{read_config, write_command};
 use crate::role::Role;
 use crate::{ConnectionView, Effect, Settings, ToClient};
 
@@ -55,6 +55,8 @@ pub struct Node {
     /// The last entry of the log that is being replayed.
     pub(crate) replay_through: Option<Zxid>,
     pub(crate) tree: Tree,
+    /// What takes the place of the tree once it is durable.
+    pub(crate) fetched: Option<Tree>,
     pub(crate) watches: Watches,
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) session_ids: SessionIds,
@@ -93,6 +95,7 @@ impl Node {
             agreed: VecDeque::new(),
             replay_through: None,
             tree,
+            fetched: None,
             watches: Watches::new(settings.hash_key),
             connections: BTreeMap::new(),
             session_ids: SessionIds::new(settings.member.id, settings.session_id_key),
@@ -172,12 +175,41 @@ impl Node {
         self.agree(|zab, out| zab.receive(channel, message, out));
     }
 
+    /// The leader's checkpoint was fetched, and this is its state: it takes the place of this
+    /// server's if it is still wanted.
+    ///
+    /// # Panics
+    /// If the state does not say who votes in words that are known here.
+    pub fn fetched(&mut self, tree: Tree) {
+        let config = tree.voters().map(|voters| {
+            read_config(voters.clone())
+                .unwrap_or_else(|error| panic!("{}", unreadable(tree.zxid(), &error)))
+        });
+        let mut agreed = Vec::new();
+        self.zab.fetched(tree.zxid(), config, &mut agreed);
+        if !agreed.is_empty() {
+            self.fetched = Some(tree);
+        }
+        self.act(agreed);
+    }
+
+    /// The leader's checkpoint could not be fetched.
+    pub fn not_fetched(&mut self) {
+        self.agree(Zab::not_fetched);
+    }
+
+    /// The ensemble of the state that is being put in place.
+    #[must_use]
+    pub fn fetched_cluster(&self) -> Option<ClusterId> {
+        Some(self.fetched.as_ref()?.formation()?.cluster)
+    }
+
     /// The log holds nothing up to `first` any more.
     pub fn compacted(&mut self, first: Zxid) {
         self.zab.compacted(first);
     }
 
-    /// An entry of the log that [`Effect::Replay`] asked for; in order, each once.
+    /// An entry of the log that [`zooid_zab::Effect::Replay`] asked for; in order, each once.
     pub fn replay(&mut self, entry: Entry) {
         self.replay_entry(entry);
     }

@@ -37,6 +37,13 @@ impl Node {
                 self.role = Role::Following { leader: *leader, epoch: *epoch };
             }
             Agreed::Lost => self.lose_leader(),
+            Agreed::Replaced(zxid) => {
+                let tree = self.fetched.take().expect("only what was fetched is put in place");
+                assert_eq!(tree.zxid(), *zxid, "another state was put in place");
+                // Nobody watches: all clients were closed when the leader before was lost.
+                self.tree = tree;
+                self.since_checkpoint = 0;
+            }
             _ => {}
         }
     }

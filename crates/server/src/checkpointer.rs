@@ -3,8 +3,8 @@
 //! It asks the loop for the changed records a thousand at a time, so that the loop never stands
 //! still for it, sorts them and writes them as one run. When there are many runs it merges them.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Checkpointer {
     /// Starts the thread.
     #[must_use]
     pub(crate) fn start(
-        checkpoints: Checkpoints,
+        checkpoints: Arc<Mutex<Checkpoints>>,
         log: LogReader,
         mailbox: Arc<Mailbox<Event>>,
     ) -> Self {
@@ -82,7 +82,7 @@ impl Drop for Checkpointer {
 }
 
 struct Writer {
-    checkpoints: Checkpoints,
+    checkpoints: Arc<Mutex<Checkpoints>>,
     log: LogReader,
     mailbox: Arc<Mailbox<Event>>,
     harvested: Receiver<Vec<Record>>,
@@ -145,9 +145,10 @@ impl Writer {
         position: LogPosition,
     ) -> Result<(), Fatal> {
         let started = clock::now();
-        let first = self.checkpoints.manifest().runs.is_empty();
+        let mut checkpoints = lock(&self.checkpoints);
+        let first = checkpoints.manifest().runs.is_empty();
         let kind = if first { RunKind::Base } else { RunKind::Delta };
-        let mut run = self.checkpoints.begin(kind, position, hand_over.digest, clock::wall())?;
+        let mut run = checkpoints.begin(kind, position, hand_over.digest, clock::wall())?;
         for (key, value) in pairs {
             // A base has nothing before it that could be gone.
             if value.is_some() || kind == RunKind::Delta {
@@ -155,7 +156,7 @@ impl Writer {
             }
         }
         let summary = run.finish()?;
-        self.checkpoints.publish(&summary)?;
+        checkpoints.publish(&summary)?;
         let milliseconds = clock::now().since(started).0;
         let zxid = position.zxid;
         tracing::info!(%zxid, records = summary.records, bytes = summary.bytes, milliseconds, "checkpoint");
@@ -163,10 +164,11 @@ impl Writer {
     }
 
     fn merge(&mut self) {
-        if self.checkpoints.manifest().runs.len() < RUNS {
+        let mut checkpoints = lock(&self.checkpoints);
+        if checkpoints.manifest().runs.len() < RUNS {
             return;
         }
-        match self.checkpoints.merge(clock::wall()) {
+        match checkpoints.merge(clock::wall()) {
             Ok(()) => tracing::info!("merged the checkpoint's runs"),
             Err(MergeError::Fatal(fatal)) => {
                 tracing::error!(error = %fatal, "the runs were not merged; they stay as they are");
@@ -174,4 +176,9 @@ impl Writer {
             Err(error) => guard::die("checkpoint", &error.to_string()),
         }
     }
+}
+
+/// The checkpoints: a panic of whoever held them has ended the process.
+pub(crate) fn lock(checkpoints: &Mutex<Checkpoints>) -> MutexGuard<'_, Checkpoints> {
+    checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,18 +4,19 @@
 //! batch gathers. Whatever fails here ends the process: after a failed sync nobody knows what is on
 //! the disk.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use zooid_ids::Zxid;
+use zooid_ids::{ClusterId, Zxid};
 use zooid_node::contract::entry::write_body;
-use zooid_storage::{Fatal, LogEntry, LogPosition, LogWriter};
+use zooid_storage::{Checkpoints, Fatal, LogEntry, LogPosition, LogWriter, Staged, install};
 use zooid_transport::Mailbox;
 use zooid_zab::{Entry, Promise, Ticket};
 
 use crate::Event;
+use crate::checkpointer::lock;
 use crate::guard;
 
 /// One thing for the disk thread to do, in order.
@@ -27,6 +28,10 @@ pub(crate) enum Job {
     Append(Ticket, Vec<Entry>),
     /// Cut off everything behind this entry.
     Truncate(Ticket, Zxid),
+    /// Put a fetched checkpoint of this ensemble in the place of everything.
+    Replace(Ticket, Box<Staged>, Option<ClusterId>),
+    /// This is the ensemble.
+    Cluster(ClusterId),
     /// The checkpoint at this position is durable: what it holds may leave the log.
     Compact(LogPosition),
 }
@@ -44,12 +49,13 @@ impl Disk {
     #[must_use]
     pub(crate) fn start(
         log: LogWriter,
+        checkpoints: Arc<Mutex<Checkpoints>>,
         mailbox: Arc<Mailbox<Event>>,
         warn_after: Duration,
     ) -> Self {
         let (jobs, waiting) = channel();
         let thread = guard::spawn("disk", move || {
-            let mut writer = Writer { log, mailbox, warn_after };
+            let mut writer = Writer { log, checkpoints, mailbox, warn_after };
             if let Err(fatal) = writer.work(&waiting) {
                 guard::die("disk", &fatal.to_string());
             }
@@ -76,6 +82,7 @@ impl Drop for Disk {
 
 struct Writer {
     log: LogWriter,
+    checkpoints: Arc<Mutex<Checkpoints>>,
     mailbox: Arc<Mailbox<Event>>,
     warn_after: Duration,
 }
@@ -96,6 +103,15 @@ impl Writer {
                         self.append(&mut batch)?;
                         self.log.truncate(to)?;
                         self.mailbox.put(Event::Durable(ticket, None));
+                    }
+                    Job::Replace(ticket, staged, cluster) => {
+                        self.append(&mut batch)?;
+                        self.replace(*staged, cluster)?;
+                        self.mailbox.put(Event::Durable(ticket, None));
+                    }
+                    Job::Cluster(cluster) => {
+                        self.append(&mut batch)?;
+                        self.belong_to(cluster)?;
                     }
                     Job::Compact(position) => {
                         self.append(&mut batch)?;
@@ -124,6 +140,22 @@ impl Writer {
         batch.tickets.drain(..).for_each(|ticket| self.mailbox.put(Event::Durable(ticket, None)));
         self.mailbox.put(Event::Durable(ticket, Some(appended)));
         Ok(())
+    }
+
+    /// Waits for a merge of the own runs to end, and for nothing else: no run is written now.
+    fn replace(&mut self, staged: Staged, cluster: Option<ClusterId>) -> Result<(), Fatal> {
+        if let Some(cluster) = cluster {
+            self.belong_to(cluster)?;
+        }
+        let mut checkpoints = lock(&self.checkpoints);
+        install(&mut self.log, &mut checkpoints, staged)
+    }
+
+    fn belong_to(&mut self, cluster: ClusterId) -> Result<(), Fatal> {
+        if self.log.identity().cluster == cluster {
+            return Ok(());
+        }
+        self.log.set_cluster(cluster)
     }
 
     fn promise(&mut self, ticket: Ticket, promise: Promise) -> Result<(), Fatal> {

@@ -6,6 +6,7 @@ use zooid_transport::FromClient;
 use zooid_transport::peers::FromPeer;
 use zooid_zab::Ticket;
 
+use crate::fetch::Fetched;
 use crate::turn::Loop;
 
 /// One thing that happened.
@@ -16,6 +17,8 @@ pub(crate) enum Event {
     Peer(FromPeer),
     /// The disk has synced what was handed out under this ticket.
     Durable(Ticket, Option<Appended>),
+    /// A checkpoint of the leader; none where it could not be fetched.
+    Fetched(Option<Box<Fetched>>),
     /// The log holds nothing up to this entry any more.
     Compacted(Zxid),
     /// The thread that writes a checkpoint has room for so many records.

@@ -16,6 +16,7 @@ mod serve;
 mod turn;
 
 mod catching_up;
+mod fetch;
 mod member;
 
 mod checkpointer;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use zooid_ids::ServerId;
-use zooid_storage::LogReader;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use zooid_ids::{ClusterId, ServerId};
+use zooid_storage::{CheckpointFiles, LogReader};
 use zooid_transport::Mailbox;
 use zooid_transport::peers::{PeerAddress, PeerSettings, Peers};
 use zooid_zab::message::ChannelId;
@@ -15,6 +17,7 @@ use zooid_zab::{Effect as Agreed, Member as Identity};
 use crate::Event;
 use crate::catching_up::CatchingUp;
 use crate::config::{Config, Ensemble, HostPort, Server};
+use crate::fetch::{Offer, fetch};
 use crate::serve::ServeError;
 
 /// What an entry takes in a message beside the request that it holds.
@@ -24,12 +27,50 @@ const ENTRY_BYTES: usize = 1 << 20;
 pub(crate) struct Member {
     peers: Arc<Peers>,
     catching_up: CatchingUp,
+    files: CheckpointFiles,
+    mailbox: Arc<Mailbox<Event>>,
+    runtime: Handle,
+    /// What is being fetched.
+    fetching: Option<AbortHandle>,
+    /// The ensemble, once it is known here.
+    cluster: Option<ClusterId>,
 }
 
 impl Member {
-    pub(crate) fn new(peers: Arc<Peers>, reader: LogReader, mailbox: Arc<Mailbox<Event>>) -> Self {
-        let catching_up = CatchingUp::new(peers.clone(), reader, mailbox);
-        Self { peers, catching_up }
+    pub(crate) fn new(
+        peers: Arc<Peers>,
+        reader: LogReader,
+        files: CheckpointFiles,
+        mailbox: Arc<Mailbox<Event>>,
+    ) -> Self {
+        peers.set_checkpoints(Arc::new(Offer(files.clone())));
+        let catching_up = CatchingUp::new(peers.clone(), reader, mailbox.clone());
+        let (runtime, fetching, cluster) = (Handle::current(), None, None);
+        Self { peers, catching_up, files, mailbox, runtime, fetching, cluster }
+    }
+
+    /// The ensemble is known: messages of others are refused from here on. False if it was known.
+    pub(crate) fn belong_to(&mut self, cluster: ClusterId) -> bool {
+        let is_new = self.cluster.replace(cluster) != Some(cluster);
+        if is_new {
+            self.peers.set_cluster(cluster);
+        }
+        is_new
+    }
+
+    /// There is no leader to fetch anything from.
+    pub(crate) fn stop_fetching(&mut self) {
+        if let Some(fetching) = self.fetching.take() {
+            fetching.abort();
+        }
+    }
+
+    fn fetch(&mut self, from: ServerId) {
+        self.stop_fetching();
+        let _context = self.runtime.enter();
+        let (peers, files, mailbox) =
+            (self.peers.clone(), self.files.clone(), self.mailbox.clone());
+        self.fetching = Some(fetch(peers, files, mailbox, from, self.cluster).abort_handle());
     }
 
     /// A channel has ended.
@@ -41,8 +82,9 @@ impl Member {
     ///
     /// # Panics
     /// If it is nothing that is said to others.
-    pub(crate) fn say(&self, agreed: Agreed) {
+    pub(crate) fn say(&mut self, agreed: Agreed) {
         match agreed {
+            Agreed::Install { from } => self.fetch(from),
             Agreed::Notify { to, notification } => self.peers.notify(to, notification),
             Agreed::Dial(leader) => self.peers.dial(leader),
             Agreed::Send { channel, message } => self.catching_up.send(channel, message),

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -154,10 +154,13 @@ async fn start_loop(
         Some(ensemble) => Some(start_peers(config, ensemble, settings.member, mailbox).await?),
         None => None,
     };
-    let Opened { dirs, log, checkpoints, reader, .. } = opened;
-    let member = peers.clone().map(|peers| Member::new(peers, reader.clone(), mailbox.clone()));
+    let Opened { dirs, log, checkpoints, checkpoint_files, reader, .. } = opened;
+    let member = peers
+        .clone()
+        .map(|peers| Member::new(peers, reader.clone(), checkpoint_files, mailbox.clone()));
+    let checkpoints = Arc::new(Mutex::new(checkpoints));
     let node = Node::start(settings, clock::read(), tree, voters, &recovered);
-    let disk = Disk::start(log, mailbox.clone(), config.fsync_warning);
+    let disk = Disk::start(log, checkpoints.clone(), mailbox.clone(), config.fsync_warning);
     let checkpointer = Checkpointer::start(checkpoints, reader.clone(), mailbox.clone());
     let mailbox = mailbox.clone();
     let dirs = Arc::new(dirs);

@@ -10,13 +10,14 @@ use std::time::Duration;
 use zooid_ids::{ConnectionId, Instant, Zxid};
 use zooid_node::contract::entry::read_body;
 use zooid_node::{Effect, Node, ToClient};
-use zooid_storage::{Appended, LogEntry, LogReader};
+use zooid_storage::{Appended, LogEntry, LogReader, Staged};
 use zooid_transport::peers::FromPeer;
 use zooid_transport::{FromClient, Mailbox, Outgoing, Outlet};
 use zooid_zab::{Body, Effect as Agreed, Entry};
 
 use crate::checkpointer::Checkpointer;
 use crate::disk::{Disk, Job};
+use crate::fetch::Fetched;
 use crate::measure::Measures;
 use crate::member::Member;
 use crate::{Event, clock, guard};
@@ -40,6 +41,9 @@ pub(crate) struct Loop {
     /// Those that are told something in this turn.
     told: Vec<ConnectionId>,
     next_tick: Instant,
+    /// A checkpoint of the leader that waits for an own one to end, and what of it the disk gets.
+    fetched: Option<Box<Fetched>>,
+    staged: Option<Staged>,
     pub(crate) measures: Measures,
     on_ready: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -69,6 +73,8 @@ impl Loop {
             clients: BTreeMap::new(),
             told: Vec::new(),
             next_tick: Instant::default(),
+            fetched: None,
+            staged: None,
             measures: Measures::default(),
             on_ready: Some(on_ready),
         }
@@ -109,14 +115,36 @@ impl Loop {
             Event::Harvest(limit) => self.checkpointer.give(self.node.harvest(limit)),
             Event::CheckpointEnded(position) => {
                 self.node.end_checkpoint(position.is_some());
+                self.offer_fetched();
                 if let Some(position) = position {
                     self.disk.give(Job::Compact(position));
                 }
             }
             Event::Compacted(first) => self.node.compacted(first),
+            Event::Fetched(fetched) => self.take_fetched(fetched),
             Event::Peer(said) => self.take_from_peer(said),
             Event::Look(look) => look(self),
             Event::Stop | Event::Client(_) => {}
+        }
+    }
+
+    fn take_fetched(&mut self, fetched: Option<Box<Fetched>>) {
+        if fetched.is_none() {
+            self.node.not_fetched();
+        }
+        self.fetched = fetched;
+        self.offer_fetched();
+    }
+
+    /// The state changes under a checkpoint that is being written: it has to end first.
+    fn offer_fetched(&mut self) {
+        if self.node.tree().is_handing_over() {
+            return;
+        }
+        if let Some(fetched) = self.fetched.take() {
+            let Fetched { staged, tree } = *fetched;
+            self.staged = Some(staged);
+            self.node.fetched(tree);
         }
     }
 
@@ -170,6 +198,7 @@ impl Loop {
             effects = self.node.flush();
         }
         self.tell_clients();
+        self.belong_to_ensemble();
         if self.node.wants_checkpoint() {
             let zxid = self.node.tree().zxid();
             self.checkpointer.write(self.node.begin_checkpoint(), zxid);
@@ -178,6 +207,15 @@ impl Loop {
             && let Some(ready) = self.on_ready.take()
         {
             ready();
+        }
+    }
+
+    /// Once the log says which ensemble this is, everybody here is to know.
+    fn belong_to_ensemble(&mut self) {
+        if let (Some(member), Some(formation)) = (&mut self.member, self.node.tree().formation())
+            && member.belong_to(formation.cluster)
+        {
+            self.disk.give(Job::Cluster(formation.cluster));
         }
     }
 
@@ -206,7 +244,17 @@ impl Loop {
                 self.measures.leads_since.get_or_insert_with(std::time::Instant::now);
             }
             Agreed::Follow { leader, epoch } => tracing::info!(%leader, %epoch, "following"),
+            Agreed::Replace { ticket, .. } => {
+                let staged = self.staged.take().expect("it was just offered");
+                let cluster = self.node.fetched_cluster();
+                self.disk.give(Job::Replace(ticket, Box::new(staged), cluster));
+            }
+            Agreed::Replaced(zxid) => tracing::info!(%zxid, "installed the leader's checkpoint"),
             Agreed::Lost => {
+                if let Some(member) = &mut self.member {
+                    member.stop_fetching();
+                }
+                self.fetched = None;
                 tracing::info!("without a leader");
                 self.measures.leads_since = None;
             }
@@ -216,7 +264,7 @@ impl Loop {
                  copy; stop using it, and start with empty data directories",
             ),
             other => {
-                let member = self.member.as_ref();
+                let member = self.member.as_mut();
                 member.expect("whoever is alone has nothing to say to others").say(other);
             }
         }

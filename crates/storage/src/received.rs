@@ -10,7 +10,6 @@ use zooid_ids::{ClusterId, LogIndex, Zxid};
 
 use crate::checkpoint::{Checkpoint, Manifest, RunInManifest};
 use crate::entry::LogPosition;
-use crate::ledger::Ledger;
 use crate::run::{Merge, RunError, RunHeader, RunKind, RunReader, RunSummary};
 
 /// A way to the checkpoint's files for every thread; cheap to clone.
@@ -23,7 +22,6 @@ pub struct CheckpointFiles {
 struct Shared {
     runs: PathBuf,
     staging: PathBuf,
-    ledger: Ledger,
     manifest: Mutex<Manifest>,
 }
 
@@ -114,9 +112,9 @@ impl Staged {
 }
 
 impl CheckpointFiles {
-    pub(crate) fn new(runs: PathBuf, staging: PathBuf, ledger: Ledger, manifest: Manifest) -> Self {
+    pub(crate) fn new(runs: PathBuf, staging: PathBuf, manifest: Manifest) -> Self {
         let manifest = Mutex::new(manifest);
-        Self { shared: Arc::new(Shared { runs, staging, ledger, manifest }) }
+        Self { shared: Arc::new(Shared { runs, staging, manifest }) }
     }
 
     /// Opens the newest checkpoint, to send it; `None` if there is none yet.
@@ -150,12 +148,13 @@ impl CheckpointFiles {
         Ok(dir)
     }
 
-    /// Verifies what was received: every run is whole and of this ensemble, and together they are a
-    /// base and the deltas behind it. Reads every byte.
+    /// Verifies what was received: every run is whole and of the ensemble `own`, or where this
+    /// server belongs to none yet of one and the same, and together they are a base and the deltas
+    /// behind it. Reads every byte.
     ///
     /// # Errors
     /// See [`StageError`].
-    pub fn stage(&self) -> Result<Staged, StageError> {
+    pub fn stage(&self, own: Option<ClusterId>) -> Result<Staged, StageError> {
         let dir = &self.shared.staging;
         let mut received = Vec::new();
         for entry in fs::read_dir(dir).map_err(unusable(dir))? {
@@ -163,22 +162,13 @@ impl CheckpointFiles {
             received.push((RunReader::open(&path)?.verify()?, path));
         }
         received.sort_by_key(|(run, _)| run.header.position.zxid);
-        self.check_cluster(&received)?;
+        check_cluster(own, &received)?;
         check_parents(&received)?;
         let runs = received.into_iter().map(|(run, path)| rename(&run, &path));
         let manifest = Manifest { runs: runs.collect::<Result<_, _>>()?, installing: true };
         let checkpoint = Checkpoint::new(&manifest, dir.clone());
         let checkpoint = checkpoint.ok_or_else(|| StageError::Nothing { path: dir.clone() })?;
         Ok(Staged { checkpoint })
-    }
-
-    fn check_cluster(&self, received: &[(RunSummary, PathBuf)]) -> Result<(), StageError> {
-        let own = self.shared.ledger.identity().cluster;
-        let other = received.iter().find(|(run, _)| run.header.cluster != own);
-        other.map_or(Ok(()), |(run, path)| {
-            let (path, holds) = (path.clone(), run.header.cluster);
-            Err(StageError::OtherCluster { path, holds, own })
-        })
     }
 
     /// Where the runs that count lie.
@@ -202,6 +192,20 @@ impl CheckpointFiles {
 
 fn unusable(path: &Path) -> impl Fn(io::Error) -> StageError {
     move |source| StageError::Unusable { path: path.to_path_buf(), source }
+}
+
+fn check_cluster(
+    own: Option<ClusterId>,
+    received: &[(RunSummary, PathBuf)],
+) -> Result<(), StageError> {
+    let Some(own) = own.or(received.first().map(|(run, _)| run.header.cluster)) else {
+        return Ok(());
+    };
+    let other = received.iter().find(|(run, _)| run.header.cluster != own);
+    other.map_or(Ok(()), |(run, path)| {
+        let (path, holds) = (path.clone(), run.header.cluster);
+        Err(StageError::OtherCluster { path, holds, own })
+    })
 }
 
 /// Ascending, each must be the parent of the next, and the first have none.

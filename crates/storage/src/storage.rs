@@ -172,7 +172,7 @@ fn begin(
     precheck::remove_ignored(dirs.log()).map_err(Fatal::at("remove old files", dirs.log()))?;
     let checkpoint = Checkpoint::new(&manifest, dirs.runs());
     let installing = manifest.installing;
-    let files = CheckpointFiles::new(dirs.runs(), dirs.staging(), ledger.clone(), manifest);
+    let files = CheckpointFiles::new(dirs.runs(), dirs.staging(), manifest);
     files.staging().map_err(Fatal::at("empty the directory", &dirs.staging()))?;
     let mut checkpoints = Checkpoints::new(ledger.clone(), files.clone());
     if installing {

@@ -134,7 +134,7 @@ fn crashed_after(steps: usize, member: &Member, leader: &Opened) -> Member {
     let promise = Promise { epoch: Epoch(4), server: ServerId(1), incarnation: Incarnation(7) };
     opened.log.put_promise(promise).unwrap();
     receive(leader, &opened);
-    let staged = opened.checkpoint_files.stage().unwrap();
+    let staged = opened.checkpoint_files.stage(None).unwrap();
     assert_eq!(loaded(staged.checkpoint()), ["/0x100000013", "/0x20000001d"]);
     let Opened { log, checkpoints, .. } = &mut opened;
     let mut installation = Installation { log, checkpoints, received: staged.into_checkpoint() };
@@ -192,7 +192,7 @@ fn goes_on(crashed: &Member, installed: bool, leader: &Opened, new: LogPosition)
     let mut opened = crashed.open();
     if !installed {
         receive(leader, &opened);
-        let staged = opened.checkpoint_files.stage().unwrap();
+        let staged = opened.checkpoint_files.stage(None).unwrap();
         install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
     }
     let end = leader.log.last();
@@ -214,6 +214,6 @@ fn what_is_committed_is_never_given_up() {
     append(&mut opened, 9, 60);
     publish(&mut opened, RunKind::Base);
     receive(&leader, &opened);
-    let staged = opened.checkpoint_files.stage().unwrap();
+    let staged = opened.checkpoint_files.stage(None).unwrap();
     let _unreachable = install(&mut opened.log, &mut opened.checkpoints, staged);
 }

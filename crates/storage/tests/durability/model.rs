@@ -131,7 +131,7 @@ impl Model {
         leading.change(1, Some(more as u8));
         leading.checkpoint(&mut leader, true, false);
         receive(&leader, opened);
-        let staged = opened.checkpoint_files.stage().unwrap();
+        let staged = opened.checkpoint_files.stage(None).unwrap();
         install(&mut opened.log, &mut opened.checkpoints, staged).unwrap();
         *self = leading;
     }

@@ -33,7 +33,7 @@ pub(crate) fn receive(from: &Opened, to: &Opened) -> Vec<String> {
 }
 
 fn stage(opened: &Opened) -> Result<Staged, StageError> {
-    opened.checkpoint_files.stage()
+    opened.checkpoint_files.stage(Some(opened.log.identity().cluster))
 }
 
 #[test]
