@@ -198,10 +198,25 @@ impl Node {
         self.agree(Zab::not_fetched);
     }
 
+    /// True if the state that is applied here counts this life of this server among the voters.
+    #[must_use]
+    pub fn has_vote(&self) -> bool {
+        let config = self.tree.voters().and_then(|voters| read_config(voters.clone()).ok());
+        config.is_some_and(|config| {
+            let Member { id, incarnation } = self.settings.member;
+            config.registered.get(&id) == Some(&Some(incarnation))
+        })
+    }
+
     /// The ensemble of the state that is being put in place.
     #[must_use]
     pub fn fetched_cluster(&self) -> Option<ClusterId> {
         Some(self.fetched.as_ref()?.formation()?.cluster)
+    }
+
+    /// If this server leads others, one of them shall lead soon.
+    pub fn hand_over(&mut self) {
+        self.zab.hand_over();
     }
 
     /// The log holds nothing up to `first` any more.

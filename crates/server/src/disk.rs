@@ -32,6 +32,8 @@ pub(crate) enum Job {
     Replace(Ticket, Box<Staged>, Option<ClusterId>),
     /// This is the ensemble.
     Cluster(ClusterId),
+    /// The others took this server in again after it lost what it had.
+    Readmitted,
     /// The checkpoint at this position is durable: what it holds may leave the log.
     Compact(LogPosition),
 }
@@ -112,6 +114,10 @@ impl Writer {
                     Job::Cluster(cluster) => {
                         self.append(&mut batch)?;
                         self.belong_to(cluster)?;
+                    }
+                    Job::Readmitted => {
+                        self.append(&mut batch)?;
+                        self.log.readmitted()?;
                     }
                     Job::Compact(position) => {
                         self.append(&mut batch)?;

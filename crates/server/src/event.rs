@@ -27,6 +27,8 @@ pub(crate) enum Event {
     CheckpointEnded(Option<LogPosition>),
     /// Somebody wants to look at the state.
     Look(Box<dyn FnOnce(&Loop) + Send>),
+    /// This server is about to stop: another one shall lead.
+    HandOver,
     /// The loop ends, with what was told to it before.
     Stop,
 }

@@ -3,7 +3,7 @@
 use zooid_ids::{BootNonce, ClusterId, Incarnation, Millis, Zxid};
 use zooid_node::Settings;
 use zooid_node::contract::entry::read_config;
-use zooid_storage::{Identity, Opened, ReadError};
+use zooid_storage::{Identity, IfSuspect, Opened, ReadError};
 use zooid_tree::Tree;
 use zooid_zab::{Body, Config as Voters, EpochEnds, Member, Promise, Recovered};
 
@@ -35,7 +35,12 @@ pub(crate) fn storage_config(config: &Config) -> Result<zooid_storage::Config, I
         created: clock::wall(),
     };
     let (data, log) = (config.data_dir.clone(), config.data_log_dir.clone());
-    Ok(zooid_storage::Config::new(data, log, if_fresh))
+    let defaults = zooid_storage::Config::new(data, log, if_fresh);
+    let keep_entries = config.log_entries_kept.unwrap_or(defaults.keep_entries);
+    // Whoever is alone has nobody who could give it back what is missing.
+    let has_others = config.ensemble.is_some();
+    let if_suspect = if has_others { IfSuspect::SetAside } else { IfSuspect::Refuse };
+    Ok(zooid_storage::Config { keep_entries, if_suspect, ..defaults })
 }
 
 /// What a node needs to start: its settings, who votes, and where agreement goes on from.

@@ -34,6 +34,8 @@ pub(crate) struct Member {
     fetching: Option<AbortHandle>,
     /// The ensemble, once it is known here.
     cluster: Option<ClusterId>,
+    /// It lost what it had, and has no vote.
+    suspect: bool,
 }
 
 impl Member {
@@ -41,12 +43,13 @@ impl Member {
         peers: Arc<Peers>,
         reader: LogReader,
         files: CheckpointFiles,
+        suspect: bool,
         mailbox: Arc<Mailbox<Event>>,
     ) -> Self {
         peers.set_checkpoints(Arc::new(Offer(files.clone())));
         let catching_up = CatchingUp::new(peers.clone(), reader, mailbox.clone());
         let (runtime, fetching, cluster) = (Handle::current(), None, None);
-        Self { peers, catching_up, files, mailbox, runtime, fetching, cluster }
+        Self { peers, catching_up, files, mailbox, runtime, fetching, cluster, suspect }
     }
 
     /// The ensemble is known: messages of others are refused from here on. False if it was known.
@@ -56,6 +59,13 @@ impl Member {
             self.peers.set_cluster(cluster);
         }
         is_new
+    }
+
+    /// The others took this server in again. True if it was a suspect.
+    pub(crate) fn readmitted(&mut self, counts: impl FnOnce() -> bool) -> bool {
+        let readmitted = self.suspect && counts();
+        self.suspect &= !readmitted;
+        readmitted
     }
 
     /// There is no leader to fetch anything from.

@@ -59,9 +59,10 @@ async fn serve(config: &Config) -> Result<(), String> {
     };
     let address = server.address();
     let ip = address.ip();
+    let mode = if config.ensemble.is_some() { "member" } else { "standalone" };
     let host = if ip.is_unspecified() { "localhost".into() } else { ip.to_string() };
     tracing::info!(
-        mode = "standalone", clients = %address,
+        mode, clients = %address,
         data = %config.data_dir.display(), log = %config.data_log_dir.display(),
         "serving; try: echo srvr | nc {host} {}", address.port(),
     );

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use zooid_node::Node;
+use zooid_node::{Node, Role};
 use zooid_storage::{DataDirs, OpenError, Opened, ReadError, Recovery, Storage};
 use zooid_transport::peers::Peers;
 use zooid_transport::{Clients, Listener, Mailbox};
@@ -109,6 +109,9 @@ impl Server {
 
     /// Stops gracefully: what clients have asked is answered, what is written is synced.
     pub(crate) async fn stop(self) {
+        if self.peers.is_some() {
+            self.hand_over().await;
+        }
         let cut_off = self.clients.stop(PATIENCE).await;
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "did not take their answers in time");
@@ -120,6 +123,31 @@ impl Server {
         if let Some(peers) = self.peers {
             peers.stop();
         }
+    }
+}
+
+/// How long a leader that stops waits for another one to take over.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether it did.
+const LOOK: Duration = Duration::from_millis(10);
+
+impl Server {
+    /// The others need not find out by silence that their leader stops.
+    async fn hand_over(&self) {
+        self.mailbox.put(Event::HandOver);
+        let until = tokio::time::Instant::now() + HAND_OVER;
+        while tokio::time::Instant::now() < until && self.leads().await {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn leads(&self) -> bool {
+        let (give, take) = oneshot::channel();
+        self.mailbox.put(Event::Look(Box::new(move |state| {
+            let _ = give.send(matches!(state.node.role(), Role::Leading(_)));
+        })));
+        take.await.unwrap_or(false)
     }
 }
 
@@ -154,10 +182,11 @@ async fn start_loop(
         Some(ensemble) => Some(start_peers(config, ensemble, settings.member, mailbox).await?),
         None => None,
     };
+    let suspect = opened.suspect.is_some();
     let Opened { dirs, log, checkpoints, checkpoint_files, reader, .. } = opened;
-    let member = peers
-        .clone()
-        .map(|peers| Member::new(peers, reader.clone(), checkpoint_files, mailbox.clone()));
+    let member = peers.clone().map(|peers| {
+        Member::new(peers, reader.clone(), checkpoint_files, suspect, mailbox.clone())
+    });
     let checkpoints = Arc::new(Mutex::new(checkpoints));
     let node = Node::start(settings, clock::read(), tree, voters, &recovered);
     let disk = Disk::start(log, checkpoints.clone(), mailbox.clone(), config.fsync_warning);
@@ -174,6 +203,13 @@ async fn start_loop(
 }
 
 fn tell_recovery(opened: &Opened, config: &Config) {
+    if let Some(why) = &opened.suspect {
+        tracing::error!(
+            why,
+            "this server cannot know that it has everything: it has no vote until the others \
+                  gave it all and took it in again; what was found is kept beside"
+        );
+    }
     match &opened.recovery {
         Recovery::Fresh | Recovery::Sound(_) => tracing::info!("{}", opened.recovery),
         other => tracing::warn!("{other}"),

@@ -123,6 +123,7 @@ impl Loop {
             Event::Compacted(first) => self.node.compacted(first),
             Event::Fetched(fetched) => self.take_fetched(fetched),
             Event::Peer(said) => self.take_from_peer(said),
+            Event::HandOver => self.node.hand_over(),
             Event::Look(look) => look(self),
             Event::Stop | Event::Client(_) => {}
         }
@@ -212,10 +213,15 @@ impl Loop {
 
     /// Once the log says which ensemble this is, everybody here is to know.
     fn belong_to_ensemble(&mut self) {
-        if let (Some(member), Some(formation)) = (&mut self.member, self.node.tree().formation())
+        let Some(member) = &mut self.member else { return };
+        if let Some(formation) = self.node.tree().formation()
             && member.belong_to(formation.cluster)
         {
             self.disk.give(Job::Cluster(formation.cluster));
+        }
+        if member.readmitted(|| self.node.has_vote()) {
+            tracing::info!("this server was taken in again and has a vote");
+            self.disk.give(Job::Readmitted);
         }
     }
 

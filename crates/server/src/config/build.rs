@@ -78,6 +78,9 @@ fn others(
     if let Some(count) = values.number("snapCount", 2..=INT_MAX, "a number of transactions")? {
         config.snap_count = count as u64;
     }
+    if let Some(count) = values.number("commitLogCount", 1..=INT_MAX, "a number of transactions")? {
+        config.log_entries_kept = Some(count as u64);
+    }
     if let Some(limit) = values.number("fsync.warningthresholdms", 0..=INT_MAX, milliseconds)? {
         config.fsync_warning = Duration::from_millis(limit as u64);
     }
@@ -97,9 +100,13 @@ fn refuse_what_would_be_unsafe(values: &Values) -> Result<(), ConfigError> {
     for (key, what) in [
         ("sessionRequireClientSASLAuth", "clients that authenticate by SASL"),
         ("enforce.auth.enabled", "clients that have to authenticate"),
+        ("sslQuorum", "TLS between servers"),
     ] {
         if let (Some(value), Some(true)) = (values.get(key), values.truth(key)?) {
-            let advice = "take the key out to let clients in without";
+            let advice = match key {
+                "sslQuorum" => "take the key out to let servers speak in plaintext",
+                _ => "take the key out to let clients in without",
+            };
             return Err(unsupported(value, what, advice));
         }
     }

@@ -67,6 +67,9 @@ pub struct Config {
     pub sessionless_timeout: Duration,
     /// `snapCount`: entries after which a checkpoint is taken.
     pub snap_count: u64,
+    /// `commitLogCount`: entries that the log keeps behind a checkpoint for members that are late;
+    /// `None` leaves it to the log.
+    pub log_entries_kept: Option<u64>,
     /// `fsync.warningthresholdms`: a sync that takes longer is worth a line in the log.
     pub fsync_warning: Duration,
     /// `4lw.commands.whitelist`.
@@ -115,6 +118,7 @@ impl Config {
             frame_bytes: limits::FRAME_BYTES_DEFAULT,
             sessionless_timeout: Duration::from_secs(10),
             snap_count: 100_000,
+            log_entries_kept: None,
             fsync_warning: Duration::from_secs(1),
             words: Whitelist::default(),
             grants: Grants { enforce_quota: false, extended_types: false },

@@ -46,6 +46,7 @@ fn defaults_are_zookeeper_s() {
         frame_bytes: 0xf_ffff,
         sessionless_timeout: Duration::from_secs(10),
         snap_count: 100_000,
+        log_entries_kept: None,
         fsync_warning: Duration::from_secs(1),
         words: Whitelist::default(),
         grants: Grants { enforce_quota: false, extended_types: false },
@@ -401,9 +402,9 @@ fn what_is_not_used_is_said() {
             ],
         ),
         (
-            "electionAlg=3\ncommitLogCount=5",
+            "electionAlg=3\nsnapshotSizeFactor=5",
             &[
-                "information: ignored commitLogCount, electionAlg: only ZooKeeper's ensembles have a use for them",
+                "information: ignored electionAlg, snapshotSizeFactor: only ZooKeeper's ensembles have a use for them",
             ],
         ),
         (
