@@ -67,7 +67,7 @@ class TestRefuses:
         (tmp_path / "data").mkdir()
         (tmp_path / "data/myid").write_text(text)
         status, said = try_to_start(*config())
-        assert status == 1 and "not a server's number" in said
+        assert status == 2 and "not a server's number" in said
 
     def test_files_of_something_else(self, tmp_path, try_to_start, config):
         (tmp_path / "data/zooid").mkdir(parents=True)
