@@ -30,7 +30,7 @@ class Expired(Exception):
 
 
 class Session:
-    """One session. `on_frame(connection, is_sent, frame)` is told every frame that is sent or received."""
+    """One session. `on_frame(session, is_sent, frame)` is told every frame that is sent or received."""
 
     def __init__(self, addresses: list[Address], timeout: int = 10_000, first: int = 0, on_frame: Callable | None = None):
         self.addresses = addresses[first:] + addresses[:first]
@@ -126,7 +126,7 @@ class Session:
 
     def tell(self, is_sent: bool, frame: bytes) -> None:
         if self.on_frame:
-            self.on_frame(self.connections, is_sent, frame)
+            self.on_frame(self, is_sent, frame)
 
     async def receive(self, reader: asyncio.StreamReader) -> None:
         try:
