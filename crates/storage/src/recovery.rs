@@ -450,7 +450,7 @@ impl Found {
     }
 
     /// The runs that count: those that the ledger names, or without it the newest that fit.
-    pub(crate) fn manifest(&self, log_end: LogIndex) -> Result<Manifest, Suspicion> {
+    pub fn manifest(&self, log_end: LogIndex) -> Result<Manifest, Suspicion> {
         match &self.ledger {
             LedgerFound::Read { manifest, .. } => {
                 manifest.runs.iter().try_for_each(|run| self.check_run(run))?;

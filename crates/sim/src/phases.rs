@@ -1,0 +1,177 @@
+//! The two phases of a world: first anything goes and everything must stay right; then faults end
+//! and everybody must come together. At the end all that clients were told is judged.
+
+use zooid_ids::{ServerId, Zxid};
+use zooid_model::Request;
+use zooid_node::contract::entry::read_config;
+use zooid_oracle::{History, Terms, judge};
+use zooid_zab::{Body, Config, Entry};
+
+use crate::disk::{End, Stored};
+use crate::schedule::Step;
+use crate::world::{Event, World};
+
+/// So often it is looked whether the servers have come together.
+const LOOK: u64 = 200_000;
+
+impl World {
+    /// Safety: all that was planned happens.
+    pub(crate) fn torment(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.post(step.at, Event::Act(Box::new(*step)));
+        }
+        let end = steps.last().map_or(0, |step| step.at);
+        self.run_until(end + 1);
+    }
+
+    /// Liveness: a quorum of servers without faults goes on, then all do.
+    ///
+    /// # Panics
+    /// If they do not, in a time that is long for them.
+    pub(crate) fn heal_and_check(&mut self) {
+        self.trace.tell(self.now, format_args!("all faults end"));
+        self.end_faults();
+        let core = self.core();
+        let ids: Vec<ServerId> = self.servers.keys().copied().collect();
+        for id in &ids {
+            if core.contains(id) { self.boot(*id) } else { self.end(*id, End::Killed) }
+        }
+        self.expect("a quorum goes on", |world| world.serves(&core));
+        ids.iter().for_each(|id| self.boot(*id));
+        self.expect("everybody goes on", |world| world.serves(&ids));
+        (0..self.clients.len()).for_each(|client| self.sleep(client, 0));
+        self.expect("every client is connected", |world| {
+            (0..world.clients.len()).all(|client| world.is_connected(client))
+        });
+        for client in 0..self.clients.len() {
+            self.ask(client, Request::Sync { path: "/".into() });
+        }
+        self.expect("all servers have the same", |world| world.is_settled());
+    }
+
+    fn end_faults(&mut self) {
+        self.heal();
+        self.setup.loss = 0;
+        let ids: Vec<ServerId> = self.servers.keys().copied().collect();
+        for id in ids {
+            let server = self.server(id);
+            (server.slow_disk, server.skew) = (0, 0);
+            if let Some(process) = &mut server.process {
+                process.ends_after = None;
+            }
+            self.resume(id);
+        }
+    }
+
+    /// Servers that must get on without the others: all, or a quorum of those whose disks count.
+    fn core(&mut self) -> Vec<ServerId> {
+        let all: Vec<ServerId> = self.servers.keys().copied().collect();
+        let counting = self.counting();
+        let quorum = self.setup.voters as usize / 2 + 1;
+        if counting.len() < quorum || self.dice.once_in(2) {
+            return all;
+        }
+        let mut core = counting;
+        while core.len() > quorum {
+            let at = self.dice.roll(core.len() as u64) as usize;
+            core.swap_remove(at);
+        }
+        core
+    }
+
+    fn expect(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+        let tick = self.setup.tick.0 as u64 * 1000;
+        let end = self.now + 60_000_000 + 200 * tick;
+        while !is_so(self) {
+            assert!(self.now < end, "no progress: {what}, but not in time");
+            self.run(LOOK);
+        }
+    }
+
+    /// True if all of these serve clients.
+    fn serves(&self, ids: &[ServerId]) -> bool {
+        ids.iter().all(|id| self.servers[id].node().is_some_and(zooid_node::Node::is_serving))
+    }
+
+    fn is_settled(&self) -> bool {
+        let states = self.servers.values().filter_map(|server| server.node());
+        let mut states = states.map(|node| (node.tree().zxid(), node.outstanding()));
+        let first = states.next().expect("there is a server");
+        first.1 == 0 && states.all(|state| state.0 == first.0)
+    }
+
+    /// Voters whose disks count, as the newest log has it; none before anything was agreed.
+    fn counting(&self) -> Vec<ServerId> {
+        let disks = || self.servers.values().map(|server| &server.disk.stored);
+        let Some(newest) = disks().max_by_key(|stored| stored.last().zxid) else {
+            return Vec::new();
+        };
+        let Some(config) = config_of(newest) else { return Vec::new() };
+        let counts = |id: &ServerId| {
+            let member = self.servers[id].disk.member(*id);
+            member.is_some_and(|member| config.counts(member))
+        };
+        self.servers.keys().copied().filter(counts).collect()
+    }
+
+    /// A disk may be lost only if enough others know what was agreed.
+    fn may_lose(&self, id: ServerId) -> bool {
+        let counting = self.counting();
+        let others = counting.iter().filter(|other| **other != id).count() as u64;
+        id.0 > self.setup.voters && !counting.is_empty() || others > self.setup.voters / 2
+    }
+
+    /// Its disk is replaced by an empty one.
+    pub(crate) fn wipe(&mut self, id: ServerId) {
+        if self.may_lose(id) {
+            self.end(id, End::PowerCut);
+            self.record.lost(id);
+            self.server(id).disk.stored = Stored::default();
+            self.trace.tell(self.now, format_args!("server {id} has an empty disk"));
+        }
+    }
+
+    /// The end of its log is gone though it was synced.
+    pub(crate) fn damage(&mut self, id: ServerId, entries: usize) {
+        if self.may_lose(id) {
+            self.end(id, End::Killed);
+            self.server(id).disk.stored.lose(entries);
+            self.trace.tell(self.now, format_args!("server {id} has a damaged log"));
+        }
+    }
+
+    /// What clients were told, and what servers hold, against the log.
+    ///
+    /// # Panics
+    /// With what is wrong.
+    pub(crate) fn judge(mut self) -> History {
+        let last = self.servers.values().filter_map(|server| server.node());
+        let last = last.map(|node| node.tree().zxid()).max().unwrap_or(Zxid::ZERO);
+        let log = self.record.committed(last);
+        self.record.check(&log);
+        let servers = self.servers.values();
+        let servers = servers.map(|s| self.record.log_of(s.id, &s.disk.stored, last)).collect();
+        let mut conversations = std::mem::take(&mut self.ended);
+        conversations.extend(self.lines.into_values().map(|line| line.conversation));
+        let history = History { log, conversations, servers };
+        // Between members a sign of life may be passed on late: what must hold of expiry is
+        // checked as servers speak.
+        let violations = judge(&history, &Terms { relay: u64::MAX });
+        if let Some(first) = violations.first() {
+            panic!("{first}");
+        }
+        history
+    }
+}
+
+/// Who decides, as far as this log says.
+fn config_of(stored: &Stored) -> Option<Config> {
+    let of_entry = |entry: &Entry| match &entry.body {
+        Body::EpochStart(config) | Body::Config(config) => Some(config.clone()),
+        Body::Command(_) => None,
+    };
+    stored.entries().rev().find_map(of_entry).or_else(|| {
+        let tree = crate::disk::restore(&stored.checkpoint());
+        tree.voters().and_then(|voters| read_config(voters.clone()).ok())
+    })
+}

@@ -1,0 +1,179 @@
+//! What was seen of all servers, checked as it happens where that needs no hindsight, and judged at
+//! the end with all that clients were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use zooid_ids::{Epoch, ServerId, SessionId, Zxid};
+use zooid_model::{Command, ErrorCode, Origin};
+use zooid_node::ToClient;
+use zooid_node::contract::entry::read_command;
+use zooid_oracle::{Committed, Logged, Moment, ServerLog};
+use zooid_zab::{Body, Entry};
+
+use crate::disk::Stored;
+
+/// An entry that some server appended, committed or not.
+struct Archived {
+    entry: Entry,
+    proposed: Moment,
+    /// Whose disk ever held it.
+    holders: BTreeSet<ServerId>,
+    /// When a quorum's did first.
+    held: Option<Moment>,
+}
+
+/// All that was seen.
+pub(crate) struct Record {
+    voters: u64,
+    archive: BTreeMap<Zxid, Archived>,
+    leaders: BTreeMap<Epoch, ServerId>,
+    /// The tree's digest at each zxid at which somebody's turn ended.
+    digests: BTreeMap<Zxid, (ServerId, u64)>,
+    /// When a session's client was told something last.
+    told: BTreeMap<SessionId, Moment>,
+    now: u64,
+    pub(crate) lost_disks: u64,
+}
+
+impl Record {
+    pub(crate) fn new(voters: u64) -> Self {
+        Self {
+            voters,
+            archive: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            digests: BTreeMap::new(),
+            told: BTreeMap::new(),
+            now: 0,
+            lost_disks: 0,
+        }
+    }
+
+    pub(crate) fn set_time(&mut self, now: u64) {
+        self.now = now;
+    }
+
+    pub(crate) fn lost(&mut self, _id: ServerId) {
+        self.lost_disks += 1;
+    }
+
+    /// *Leadership*: one server at most leads an epoch.
+    pub(crate) fn leads(&mut self, id: ServerId, epoch: Epoch) {
+        let leader = *self.leaders.entry(epoch).or_insert(id);
+        assert_eq!(leader, id, "two servers lead epoch {epoch}");
+    }
+
+    pub(crate) fn elections(&self) -> usize {
+        self.leaders.len()
+    }
+
+    /// *Integrity*: a zxid names one entry.
+    pub(crate) fn proposed(&mut self, entries: &[Entry], now: u64) {
+        for entry in entries {
+            let archived = self.archive.entry(entry.zxid).or_insert_with(|| Archived {
+                entry: entry.clone(),
+                proposed: Moment(now),
+                holders: BTreeSet::new(),
+                held: None,
+            });
+            assert_eq!(archived.entry, *entry, "two entries have one zxid");
+        }
+    }
+
+    /// This is on a server's disk now.
+    pub(crate) fn stored(&mut self, id: ServerId, stored: &Stored, now: u64) {
+        for entry in stored.entries().rev() {
+            let archived = self.archive.get_mut(&entry.zxid).expect("somebody proposed it");
+            if !archived.holders.insert(id) {
+                break;
+            }
+            let voters = archived.holders.iter().filter(|holder| holder.0 <= self.voters).count();
+            if voters as u64 > self.voters / 2 {
+                archived.held.get_or_insert(Moment(now));
+            }
+        }
+    }
+
+    /// *Durability*: what is applied is on a quorum's disks. *Agreement*: all trees are the same.
+    pub(crate) fn applied(&mut self, id: ServerId, zxid: Zxid, digest: u64) {
+        if zxid == Zxid::ZERO {
+            return;
+        }
+        let archived = self.archive.get(&zxid).expect("what is applied was proposed");
+        assert!(archived.held.is_some(), "server {id} applied {zxid}, which no quorum holds");
+        let (first, before) = *self.digests.entry(zxid).or_insert((id, digest));
+        assert_eq!(before, digest, "servers {first} and {id} hold different trees at {zxid}");
+    }
+
+    /// A server speaks to the client of a session.
+    pub(crate) fn tells(&mut self, session: SessionId, what: &ToClient) {
+        let needs_lease = match what {
+            ToClient::Reply { result, .. } => {
+                !matches!(result, Err(ErrorCode::SessionExpired | ErrorCode::SessionMoved))
+            }
+            ToClient::Event(_) => true,
+            ToClient::Connected(_) | ToClient::Close => false,
+        };
+        if needs_lease && session != SessionId::NONE {
+            self.told.insert(session, Moment(self.now));
+        }
+    }
+
+    /// The log up to this entry, from its beginning.
+    pub(crate) fn committed(&self, last: Zxid) -> Vec<Committed> {
+        let mut log = Vec::new();
+        let mut next = last;
+        while next > Zxid::ZERO {
+            let archived = self.archive.get(&next).expect("what is committed was proposed");
+            log.push(archived.committed());
+            next = archived.entry.prev_zxid;
+        }
+        log.reverse();
+        log
+    }
+
+    /// What is wrong with hindsight, beside what clients saw.
+    pub(crate) fn check(&self, log: &[Committed]) {
+        let committed: BTreeSet<Zxid> = log.iter().map(|entry| entry.zxid).collect();
+        for (zxid, (id, _)) in &self.digests {
+            assert!(committed.contains(zxid), "server {id} applied {zxid}, which is not committed");
+        }
+        for entry in log {
+            let Logged::Command(Command::CloseSession { session, by: Origin::Expiry }) = &entry.what
+            else {
+                continue;
+            };
+            let told = self.told.get(session).copied().unwrap_or_default();
+            let ended = entry.committed.expect("what is committed was held");
+            assert!(
+                told <= ended,
+                "the client of session {session} was told something at {} though it was ended by \
+                 {} at {}",
+                told.0,
+                entry.zxid,
+                ended.0,
+            );
+        }
+    }
+
+    /// A server's log, for the judge.
+    pub(crate) fn log_of(&self, id: ServerId, stored: &Stored, applied: Zxid) -> ServerLog {
+        let entries = stored.entries().filter(|entry| entry.zxid <= applied);
+        let entries = entries.map(|entry| self.archive[&entry.zxid].committed()).collect();
+        let digests = self.digests.iter().filter(|(_, (first, _))| *first == id);
+        let digests = digests.map(|(zxid, (_, digest))| (*zxid, *digest)).collect();
+        ServerLog { server: id, entries, digests }
+    }
+}
+
+impl Archived {
+    fn committed(&self) -> Committed {
+        let what = match &self.entry.body {
+            Body::EpochStart(_) | Body::Config(_) => Logged::EpochStart,
+            Body::Command(bytes) => {
+                Logged::Command(read_command(bytes.clone()).expect("a command of a node"))
+            }
+        };
+        let Entry { zxid, time, .. } = self.entry;
+        Committed { zxid, time, what, proposed: Some(self.proposed), committed: self.held }
+    }
+}
