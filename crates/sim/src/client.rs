@@ -166,7 +166,9 @@ impl World {
         };
         self.trace.tell(
             self.now,
-            format_args!("client {client} connects to server {server} as {connection} for {session}"),
+            format_args!(
+                "client {client} connects to server {server} as {connection} for {session}"
+            ),
         );
         self.lines.insert(connection.0, line);
         let state = &mut self.clients[client];

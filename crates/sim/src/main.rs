@@ -142,8 +142,8 @@ impl Totals {
         self.time += played.time;
         self.happened += played.happened;
         self.elections += played.elections;
-        self.entries += played.entries;
-        self.told += played.told;
+        self.entries += played.entries();
+        self.told += played.told();
         self.lost_disks += played.lost_disks;
         if began.elapsed() > self.shown + Duration::from_secs(10) {
             self.shown = began.elapsed();

@@ -9,6 +9,7 @@ use zooid_zab::{Body, Config, Entry};
 
 use crate::disk::{End, Stored};
 use crate::schedule::Step;
+use crate::server::Server;
 use crate::world::{Event, World};
 
 /// So often it is looked whether the servers have come together.
@@ -108,8 +109,9 @@ impl World {
         };
         let Some(config) = config_of(newest) else { return Vec::new() };
         let counts = |id: &ServerId| {
-            let member = self.servers[id].disk.member(*id);
-            member.is_some_and(|member| config.counts(member))
+            let Server { disk, process, .. } = &self.servers[id];
+            let is_sound = process.is_some() || disk.stored.is_sound(*id);
+            is_sound && disk.member(*id).is_some_and(|member| config.counts(member))
         };
         self.servers.keys().copied().filter(counts).collect()
     }

@@ -1,9 +1,11 @@
 //! One seed, from its beginning to the judgement; and a failure, made short.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+
+use zooid_oracle::History;
 
 use crate::dice::Dice;
 use crate::schedule::{self, Step};
@@ -28,18 +30,30 @@ pub struct Played {
     pub happened: u64,
     /// Epochs that were led.
     pub elections: usize,
-    /// Entries that were committed.
-    pub entries: usize,
-    /// Answers and events that clients were told, each judged.
-    pub told: usize,
+    /// The log, and what clients asked and were told; none if something failed before it was
+    /// judged.
+    pub history: Option<History>,
     /// Disks that were lost.
     pub lost_disks: u64,
     /// What happened, if that was wanted.
     pub trace: Vec<String>,
-    /// The same for the same trace.
-    pub fingerprint: u64,
     /// What was wrong.
     pub failure: Option<Failure>,
+}
+
+impl Played {
+    /// Entries that were committed.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.history.as_ref().map_or(0, |history| history.log.len())
+    }
+
+    /// Answers and events that clients were told, each judged.
+    #[must_use]
+    pub fn told(&self) -> usize {
+        let conversations = self.history.iter().flat_map(|history| &history.conversations);
+        conversations.map(|one| one.told.len()).sum()
+    }
 }
 
 /// Something that must not happen.
@@ -71,15 +85,13 @@ fn run(mut world: World, steps: &[Step]) -> Played {
     });
     (played.time, played.happened) = (world.now, world.happened);
     (played.elections, played.lost_disks) = (world.record.elections(), world.record.lost_disks);
-    played.fingerprint = world.trace.fingerprint();
     played.trace = world.trace.lines.take().unwrap_or_default();
     played.failure = failure.err().or_else(|| {
         let history = watched(|| world.judge());
         history.map_err(Some).map_or_else(
             |failure| failure,
             |history| {
-                played.entries = history.log.len();
-                played.told = history.conversations.iter().map(|one| one.told.len()).sum();
+                played.history = Some(history);
                 None
             },
         )
@@ -117,21 +129,28 @@ pub fn shrink(seed: u64, failure: &Failure) -> (BTreeSet<u64>, Played) {
 }
 
 thread_local! {
-    /// What the last panic of this thread said.
-    static LAST: RefCell<Option<Failure>> = const { RefCell::new(None) };
+    /// A panic of this thread is a finding, not yet made.
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    /// What it said.
+    static FOUND: RefCell<Option<Failure>> = const { RefCell::new(None) };
 }
 
 /// Runs something in which a panic is a finding.
 fn watched<T>(run: impl FnOnce() -> T) -> Result<T, Failure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        panic::set_hook(Box::new(|info| {
+        let ordinary = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !WATCHED.get() {
+                return ordinary(info);
+            }
             let what = info.payload_as_str().unwrap_or("a panic without words").to_owned();
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            LAST.with_borrow_mut(|last| *last = Some(Failure { what, place }));
+            FOUND.set(Some(Failure { what, place }));
         }));
     });
-    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
-        LAST.with_borrow_mut(Option::take).expect("a panic was seen by the hook")
-    })
+    WATCHED.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    WATCHED.set(false);
+    result.map_err(|_| FOUND.take().expect("a panic was seen by the hook"))
 }

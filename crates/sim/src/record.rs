@@ -138,7 +138,8 @@ impl Record {
             assert!(committed.contains(zxid), "server {id} applied {zxid}, which is not committed");
         }
         for entry in log {
-            let Logged::Command(Command::CloseSession { session, by: Origin::Expiry }) = &entry.what
+            let Logged::Command(Command::CloseSession { session, by: Origin::Expiry }) =
+                &entry.what
             else {
                 continue;
             };

@@ -100,15 +100,7 @@ impl Input {
 
 impl Server {
     pub(crate) fn new(id: ServerId, keep: u64, uptime: u64) -> Self {
-        Self {
-            id,
-            disk: Disk::new(keep),
-            process: None,
-            boots: 0,
-            uptime,
-            skew: 0,
-            slow_disk: 0,
-        }
+        Self { id, disk: Disk::new(keep), process: None, boots: 0, uptime, skew: 0, slow_disk: 0 }
     }
 
     fn clock(&self, now: u64) -> Clock {
@@ -302,7 +294,9 @@ impl World {
                     self.node(id).check_invariants();
                 }
             }
-            Input::Open { connection, request } => self.node(id).open(connection, ADDRESS, &request),
+            Input::Open { connection, request } => {
+                self.node(id).open(connection, ADDRESS, &request)
+            }
             Input::Request { connection, xid, request } => {
                 self.node(id).request(connection, xid, request);
             }
@@ -358,10 +352,9 @@ impl World {
                 self.trace.tell(self.now, format_args!("server {id} leads epoch {epoch}"));
                 self.record.leads(id, epoch);
             }
-            Agreed::Follow { leader, epoch } => self.trace.tell(
-                self.now,
-                format_args!("server {id} follows {leader} in epoch {epoch}"),
-            ),
+            Agreed::Follow { leader, epoch } => self
+                .trace
+                .tell(self.now, format_args!("server {id} follows {leader} in epoch {epoch}")),
             Agreed::Replace { ticket, .. } => self.replace(id, ticket),
             Agreed::Replaced(zxid) => {
                 self.trace.tell(self.now, format_args!("server {id} installed {zxid}"));

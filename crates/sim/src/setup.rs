@@ -37,6 +37,16 @@ pub struct Setup {
     pub loss: u64,
 }
 
+const LATENCIES: [Span; 4] = [(50, 300), (100, 2000), (500, 20_000), (1000, 80_000)];
+
+const SYNCS: [Span; 3] = [(50, 200), (500, 5000), (2000, 50_000)];
+
+/// The spans that are not longer than a tick of that length bears: limits are counted in ticks, and
+/// an operator sets them so that they can be kept.
+fn up_to(longest: u64, spans: &[Span]) -> &[Span] {
+    &spans[..spans.iter().take_while(|span| span.1 <= longest).count()]
+}
+
 impl Default for Setup {
     /// Three servers and three clients on a good network.
     fn default() -> Self {
@@ -69,8 +79,8 @@ impl Setup {
             rollover_counter: dice.pick(&[10, 100, u32::MAX, u32::MAX]),
             checkpoint_entries: dice.pick(&[5, 20, 100, 5000]),
             keep_entries: dice.pick(&[0, 3, 30, 5000]),
-            latency: dice.pick(&[(50, 300), (100, 2000), (500, 20_000), (1000, 80_000)]),
-            sync: dice.pick(&[(50, 200), (500, 5000), (2000, 50_000)]),
+            latency: dice.pick(up_to(tick.0 as u64 * 50, &LATENCIES)),
+            sync: dice.pick(up_to(tick.0 as u64 * 100, &SYNCS)),
             gather: dice.pick(&[(1, 1), (1, 200), (1, 5000)]),
             loss: dice.pick(&[0, 0, 3, 20]),
         }

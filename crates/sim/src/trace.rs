@@ -1,7 +1,6 @@
 //! What happened, in lines that a person can read.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The lines, if somebody wants them.
 #[derive(Default)]
@@ -14,12 +13,5 @@ impl Trace {
         if let Some(lines) = &mut self.lines {
             lines.push(format!("{:>13.3} ms  {what}", now as f64 / 1000.0));
         }
-    }
-
-    /// The same for the same lines.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.lines.hash(&mut hasher);
-        hasher.finish()
     }
 }

@@ -449,7 +449,11 @@ impl Found {
         witness.chain(self.log_promise).max().unwrap_or_default()
     }
 
-    /// The runs that count: those that the ledger names, or without it the newest that fit.
+    /// The runs that count: those that the ledger names, or without it the newest that fit in a log
+    /// that ends at `log_end`.
+    ///
+    /// # Errors
+    /// If one of them is not what the ledger says.
     pub fn manifest(&self, log_end: LogIndex) -> Result<Manifest, Suspicion> {
         match &self.ledger {
             LedgerFound::Read { manifest, .. } => {

@@ -184,6 +184,11 @@ impl Stored {
         Ok(self.go_on(recovered))
     }
 
+    /// True if a start would take what is here for what it was.
+    pub(crate) fn is_sound(&self, server: ServerId) -> bool {
+        !matches!(recover(&self.found(server)), Recovery::Suspect(_))
+    }
+
     fn begin(&mut self, identity: Identity, promise: Promise) -> Recovered {
         self.identity = Some(identity);
         let manifest = Manifest::default();
