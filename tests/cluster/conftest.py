@@ -49,8 +49,8 @@ def start_ensemble(request, flavour):
     """Ensembles of the test's own: `start_ensemble(3, snapCount=100)`. `KEEP_SERVERS` keeps their files."""
     request.node.ensembles = []
 
-    def start(size: int = 3, **config) -> Ensemble:
-        ensemble = Ensemble(flavour, size, CONFIG | config)
+    def start(size: int = 3, observers: int = 0, **config) -> Ensemble:
+        ensemble = Ensemble(flavour, size, CONFIG | config, observers)
         request.node.ensembles.append(ensemble)
         return ensemble.start()
 
@@ -78,8 +78,8 @@ def begin(start_ensemble):
     """Starts an ensemble and clients: `begin(5, snapCount=100)`."""
     begun = []
 
-    def start(size: int = 3, timeout: int = 6_000, **config) -> Run:
-        ensemble = start_ensemble(size, **config)
+    def start(size: int = 3, timeout: int = 6_000, observers: int = 0, **config) -> Run:
+        ensemble = start_ensemble(size, observers, **config)
         begun.append(Run(ensemble, Workload(ensemble.addresses, timeout=timeout).start()))
         time.sleep(0.5)
         return begun[-1]

@@ -65,11 +65,13 @@ class Member(Server):
 
 @dataclass
 class Ensemble:
-    """`size` servers of one flavour. `config` is added to (or overrides) `TIMING` in each member's `zoo.cfg`."""
+    """`size` servers of one flavour, the last ones observers. `config` is added to (or overrides) `TIMING` in each
+    member's `zoo.cfg`."""
 
     flavour: Flavour
     size: int = 3
     config: dict = field(default_factory=dict)
+    observers: int = 0
     directory: Path = None
     members: list[Member] = field(default_factory=list)
 
@@ -77,13 +79,15 @@ class Ensemble:
         self.directory = self.directory or Path(tempfile.mkdtemp(prefix=f"{self.flavour.name}-ensemble-"))
         ports = free_ports(3 * self.size)
         numbers = range(1, self.size + 1)
-        lines = {f"server.{n}": f"{HOST}:{ports[3 * n - 3]}:{ports[3 * n - 2]};{HOST}:{ports[3 * n - 1]}" for n in numbers}
+        roles = {number: "observer" if number > self.size - self.observers else "participant" for number in numbers}
+        lines = {f"server.{n}": f"{HOST}:{ports[3 * n - 3]}:{ports[3 * n - 2]}:{roles[n]};{HOST}:{ports[3 * n - 1]}" for n in numbers}
         config = TIMING | {"clientPort": None, "clientPortAddress": None} | lines | self.config
         flavour = Flavour(self.flavour.name, self.flavour.version, lambda file: DIE_WITH_PARENT + self.flavour.command(file))
         for number in numbers:
             directory = self.directory / str(number)
             directory.mkdir(parents=True)
-            self.members.append(Member(flavour, config, directory=directory, port=ports[3 * number - 1], number=number))
+            of_one = config | {"peerType": roles[number]}
+            self.members.append(Member(flavour, of_one, directory=directory, port=ports[3 * number - 1], number=number))
 
     @property
     def hosts(self) -> str:

@@ -1,5 +1,7 @@
 //! Who this server is: its number, its directories' life, and the secrets drawn for it.
 
+use std::collections::BTreeMap;
+
 use zooid_ids::{BootNonce, ClusterId, Incarnation, Millis, Zxid};
 use zooid_node::Settings;
 use zooid_node::contract::entry::read_config;
@@ -70,7 +72,9 @@ pub(crate) fn node_start(
     };
     let settings = settings(config, member, cluster)?;
     let voters = match &config.ensemble {
-        Some(ensemble) => Voters::of(ensemble.voters()),
+        Some(ensemble) => {
+            Voters { voters: ensemble.voters(), next: None, registered: BTreeMap::new() }
+        }
         None => Voters::of([id]),
     };
     Ok((settings, voters, recovered))
@@ -111,7 +115,6 @@ fn agreement(config: &Config) -> zooid_zab::Settings {
     }
 }
 
-/// The time of the last entry, from which the log's time must not go back.
 /// Who decides, as the checkpoint and the entries behind it say.
 fn configs(opened: &Opened, checkpoint: &Tree) -> Result<Vec<(Zxid, Voters)>, ServeError> {
     let (at, last) = (checkpoint.zxid(), opened.log.last().zxid);
@@ -134,6 +137,7 @@ fn configs(opened: &Opened, checkpoint: &Tree) -> Result<Vec<(Zxid, Voters)>, Se
     Ok(configs)
 }
 
+/// The time of the last entry, from which the log's time must not go back.
 fn last_time(opened: &Opened) -> Result<Millis, ReadError> {
     let last = opened.log.last().index;
     let entry = opened.log.entries(last, last).next();

@@ -2,7 +2,7 @@
 //!
 //! What only the loop knows is asked of the loop, between two turns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +11,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Instant, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
-use zooid_ids::{ConnectionId, Millis, SessionId};
+use zooid_ids::{ConnectionId, Millis, ServerId, SessionId};
 use zooid_node::Role;
 use zooid_storage::{DataDirs, Sizes};
 use zooid_transport::{Clients, ConnectionReport, Mailbox, Word, Words};
+use zooid_zab::LearnerView;
 
 use crate::config::Config;
 use crate::turn::Loop;
@@ -203,8 +204,9 @@ impl Operators {
         monitor.integer("znode_count", view.znodes);
         add_system(&mut monitor);
         self.add_transport(&mut monitor);
-        let quorum = self.config.ensemble.as_ref().map(|ensemble| ensemble.voters().count());
-        self.look(move |state| add_state(add_leader(monitor, quorum, state), state)).await
+        let participants =
+            self.config.ensemble.as_ref().map(|ensemble| ensemble.participants().collect());
+        self.look(move |state| add_state(add_leader(monitor, participants, state), state)).await
     }
 
     fn add_transport(&self, monitor: &mut Monitor) {
@@ -309,21 +311,27 @@ fn add_system(monitor: &mut Monitor) {
     }
 }
 
-/// What only a leader of others has.
-fn add_leader(mut monitor: Monitor, quorum: Option<usize>, state: &Loop) -> Monitor {
-    let (Some(quorum), Role::Leading(_)) = (quorum, state.node.role()) else { return monitor };
-    let learners = state.node.learners();
-    let synced = |has_vote: bool| {
-        learners.iter().filter(|l| l.is_synchronised && l.has_vote == has_vote).count()
+/// What only a leader of others has. A follower counts as such also while it has no vote.
+fn add_leader(
+    mut monitor: Monitor,
+    participants: Option<BTreeSet<ServerId>>,
+    state: &Loop,
+) -> Monitor {
+    let (Some(participants), Role::Leading(_)) = (participants, state.node.role()) else {
+        return monitor;
     };
+    let learners = state.node.learners();
+    let synced = learners.iter().filter(|learner| learner.is_synchronised);
+    let follows = |learner: &&LearnerView| participants.contains(&learner.id);
+    let (followers, observers): (Vec<&LearnerView>, Vec<_>) = synced.partition(follows);
     let words::Proposals { last, min, max } = state.measures.proposals;
     monitor.integer("learners", learners.len());
-    monitor.integer("synced_followers", synced(true));
+    monitor.integer("synced_followers", followers.len());
     monitor.integer("synced_non_voting_followers", 0);
-    monitor.integer("synced_observers", synced(false));
+    monitor.integer("synced_observers", observers.len());
     monitor.integer("pending_syncs", state.node.pending_syncs());
     monitor.integer("leader_uptime", state.measures.leader_uptime().as_millis());
-    monitor.integer("quorum_size", quorum);
+    monitor.integer("quorum_size", participants.len());
     monitor.integer("last_proposal_size", last);
     monitor.integer("min_proposal_size", min);
     monitor.integer("max_proposal_size", max);

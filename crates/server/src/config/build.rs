@@ -9,6 +9,7 @@ use zooid_session::auth::DigestAlgorithm;
 use zooid_session::handshake::Timeouts;
 
 use super::error::{ConfigError, Notice};
+use super::membership::Membership;
 use super::values::{Value, Values};
 use super::{Config, HostPort, Server, ensemble, my_id};
 use crate::words::Whitelist;
@@ -31,7 +32,8 @@ pub(super) fn from_file(
     let defaults = Config { file: Some(file.to_path_buf()), tick, ..Config::standalone_default() };
     let data_dir = directory(values, "dataDir")?
         .ok_or_else(missing("dataDir", "name the directory for this server's data"))?;
-    let servers = ensemble::servers(values, notices)?;
+    let membership = Membership::gather(values)?;
+    let servers = membership.servers(notices)?;
     let id = my_id::read(&data_dir, &servers)?;
     let server = servers.get(&id).cloned();
     if let Some(server) = &server {
@@ -42,7 +44,7 @@ pub(super) fn from_file(
     let data_log_dir = directory(values, "dataLogDir")?.unwrap_or_else(|| data_dir.clone());
     let mut config = Config { data_dir, data_log_dir, client_address, id, ..defaults };
     others(&mut config, values, notices)?;
-    config.ensemble = ensemble::ensemble(values, servers, config.tick, notices)?;
+    config.ensemble = ensemble::ensemble(values, &membership, servers, config.tick, notices)?;
     Ok(config)
 }
 

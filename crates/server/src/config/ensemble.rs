@@ -1,21 +1,24 @@
 //! The servers that belong together: `server.N` lines, groups and weights, and which one this is.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use zooid_ids::{Millis, ServerId};
+use zooid_zab::Voters;
 
-use super::build::{INT_MAX, unsupported};
-use super::error::{ConfigError, Notice, Origin};
+use super::build::INT_MAX;
+use super::error::{ConfigError, Notice};
+use super::membership::Membership;
+use super::seats::{self, Seats};
 use super::values::{Value, Values};
-use super::{HostPort, Server, properties, servers};
+use super::{HostPort, Server};
 
 /// An ensemble of several servers, and this one's part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ensemble {
     /// All servers, this one included.
     pub servers: BTreeMap<ServerId, Server>,
+    /// `group.N` and `weight.N`; none where a majority of the voters decides.
+    pub seats: Option<Seats>,
     /// `initLimit`: how long it may take until an epoch has started.
     pub init_limit: Millis,
     /// `syncLimit`: after so much silence a server counts as gone.
@@ -25,9 +28,18 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// Those who have a vote.
-    pub fn voters(&self) -> impl Iterator<Item = ServerId> {
+    /// Those that are no observers.
+    pub fn participants(&self) -> impl Iterator<Item = ServerId> {
         self.servers.values().filter(|server| !server.is_observer).map(|server| server.id)
+    }
+
+    /// Who decides, and with what weight.
+    #[must_use]
+    pub fn voters(&self) -> Voters {
+        match &self.seats {
+            Some(seats) => seats.voters().clone(),
+            None => Voters::majority(self.participants()),
+        }
     }
 
     /// What `/zookeeper/config` shows, as ZooKeeper writes it. Clients that follow it (Curator) take
@@ -46,58 +58,16 @@ impl Ensemble {
             let addresses = server.shown_addresses();
             shown.push_str(&format!("server.{}={addresses}{client}\n", server.id));
         }
+        self.seats.iter().for_each(|seats| shown.push_str(&seats.shown()));
         shown.push_str("version=0");
         shown
     }
 }
 
-/// The `server.N` lines of the file and of the file that `dynamicConfigFile` names.
-pub(super) fn servers(
-    values: &Values,
-    notices: &mut Vec<Notice>,
-) -> Result<BTreeMap<ServerId, Server>, ConfigError> {
-    let dynamic = dynamic_file(values)?;
-    let lines = values.beginning("server.").map(|(id, value)| (id.to_string(), value.clone()));
-    let mut servers = BTreeMap::new();
-    for (id, value) in lines.chain(dynamic) {
-        let id = id.parse().map_err(|_| value.refuse("server.N with a number N"))?;
-        let server = servers::parse(ServerId(id), &value.text);
-        let server = server.ok_or_else(|| value.refuse(servers::FORM))?;
-        if server.secure_client.is_some() {
-            let Value { origin, key, .. } = &value;
-            let text = format!(
-                "{origin}: this version does not have TLS for clients: ignored the port in {key}"
-            );
-            notices.push(Notice::warning(text));
-        }
-        servers.insert(server.id, server);
-    }
-    Ok(servers)
-}
-
-/// The server lines of the file that `dynamicConfigFile` names; other lines of it mean nothing here.
-fn dynamic_file(values: &Values) -> Result<Vec<(String, Value)>, ConfigError> {
-    let Some(named) = values.get("dynamicConfigFile") else { return Ok(Vec::new()) };
-    if let Some((_, value)) = values.beginning("server.").next() {
-        let what = format!("{} stands beside dynamicConfigFile; move it into that file", value.key);
-        return Err(ConfigError::Conflict { origin: value.origin.clone(), what });
-    }
-    let file = Path::new(&named.text);
-    let bytes =
-        fs::read(file).map_err(|cause| ConfigError::Read { file: file.to_path_buf(), cause })?;
-    let lines = properties::parse(&properties::decode(&bytes)).map_err(|bad| {
-        ConfigError::Escape { origin: Origin::File { file: file.to_path_buf(), line: bad.line } }
-    })?;
-    let lines = lines.into_iter().filter_map(|line| {
-        let id = line.key.strip_prefix("server.")?.to_string();
-        Some((id, Value::of_property(file, line)))
-    });
-    Ok(lines.collect())
-}
-
 /// The ensemble that these servers are; `None` if one of them is all there is.
 pub(super) fn ensemble(
     values: &Values,
+    membership: &Membership,
     servers: BTreeMap<ServerId, Server>,
     tick: Millis,
     notices: &mut Vec<Notice>,
@@ -106,17 +76,18 @@ pub(super) fn ensemble(
         servers.values().partition(|server| !server.is_observer);
     if voters.is_empty() {
         let Some(observer) = observers.first() else { return Ok(None) };
-        let value = values.get(&format!("server.{}", observer.id));
-        return Err(match value {
-            Some(value) => value.refuse("an observer only where there are servers with a vote"),
-            None => ConfigError::Lonely { observer: observer.id },
-        });
+        let is_it = |(id, _): &(&str, _)| id.parse().map(ServerId) == Ok(observer.id);
+        let value = membership.beginning("server.").find(is_it);
+        let (_, value) = value.expect("each server has its line");
+        return Err(value.refuse("an observer only where there are servers with a vote"));
     }
+    let seats = seats::seats(membership, &servers, notices)?;
     if servers.len() == 1 {
         return Ok(None);
     }
-    refuse_what_is_missing(values)?;
-    warn_of_few(voters.len(), notices);
+    if seats.is_none() {
+        warn_of_few(voters.len(), notices);
+    }
     let ticks = |key, advice| {
         let limit = values.number(key, 1..=INT_MAX, "a number of ticks")?;
         limit
@@ -127,18 +98,9 @@ pub(super) fn ensemble(
         init_limit: ticks("initLimit", "10 is the usual number of ticks for followers to connect")?,
         sync_limit: ticks("syncLimit", "5 is the usual number of ticks a follower may be silent")?,
         listens_everywhere: values.truth("quorumListenOnAllIPs")?.unwrap_or(false),
+        seats,
         servers,
     }))
-}
-
-fn refuse_what_is_missing(values: &Values) -> Result<(), ConfigError> {
-    for (prefix, what) in [("group.", "quorums of groups"), ("weight.", "weights of votes")] {
-        if let Some((_, value)) = values.beginning(prefix).next() {
-            let advice = "take group and weight lines out to decide by majority";
-            return Err(unsupported(value, what, advice));
-        }
-    }
-    Ok(())
 }
 
 fn warn_of_few(voters: usize, notices: &mut Vec<Notice>) {

@@ -56,12 +56,6 @@ pub enum ConfigError {
         /// What to do.
         advice: &'static str,
     },
-    /// An observer without anybody to observe.
-    #[error("server.{observer} is an observer, and there is no server with a vote to observe")]
-    Lonely {
-        /// Which.
-        observer: ServerId,
-    },
     /// A member of an ensemble that does not know which one it is.
     #[error(
         "{} is missing: write the N of this server's server.N line into it", file.display()

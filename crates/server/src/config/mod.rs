@@ -13,8 +13,10 @@ mod ensemble;
 mod error;
 mod flags;
 mod keys;
+mod membership;
 mod my_id;
 mod properties;
+mod seats;
 mod servers;
 mod values;
 
@@ -24,6 +26,7 @@ mod tests;
 pub use address::HostPort;
 pub use ensemble::Ensemble;
 pub use error::{ConfigError, Notice, Origin};
+pub use seats::Seats;
 pub use servers::Server;
 
 use std::fs;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use zooid_session::auth::DigestAlgorithm;
+use zooid_zab::{Seat, Voters};
 
 use super::*;
 use crate::words::Name;
@@ -331,7 +332,7 @@ fn an_ensemble_and_this_server_s_part_in_it() {
         (ensemble.init_limit, ensemble.sync_limit, ensemble.listens_everywhere),
         (Millis(20_000), Millis(10_000), false)
     );
-    assert!(ensemble.voters().eq([ServerId(1), ServerId(2)]));
+    assert_eq!(ensemble.voters(), Voters::majority([1, 2].map(ServerId)));
     assert_eq!(
         ensemble.shown(),
         "server.1=a:2888:3888:participant;0.0.0.0:2181\n\
@@ -389,6 +390,120 @@ fn an_ensemble_that_cannot_be_is_refused() {
     ] {
         assert_eq!(refused(id, &lines), expected);
     }
+}
+
+const FIVE: &str = "clientPort=2181\ninitLimit=10\nsyncLimit=5\nserver.1=a:1:2\nserver.2=b:1:2\n\
+    server.3=c:1:2\nserver.4=d:1:2\nserver.5=e:1:2\nserver.6=f:1:2:observer\n";
+
+#[test]
+fn groups_and_weights_decide_and_are_shown() {
+    type Seated = [(u64, u64); 5];
+    let cases: [(&str, Seated, &str); 3] = [
+        (
+            "group.2=3:4\ngroup.1=1:2\ngroup.3=5",
+            [(1, 1), (1, 1), (2, 1), (2, 1), (3, 1)],
+            "group.1=1:2\ngroup.2=3:4\ngroup.3=5\nweight.1=1\nweight.2=1\nweight.3=1\nweight.4=1\nweight.5=1\n",
+        ),
+        (
+            "group.7=5:4:3:2:1\nweight.2=3\nweight.5=0",
+            [(7, 1), (7, 3), (7, 1), (7, 1), (7, 0)],
+            "group.7=1:2:3:4:5\nweight.1=1\nweight.2=3\nweight.3=1\nweight.4=1\nweight.5=0\n",
+        ),
+        (
+            "group.1= 1 : 2\ngroup.2=3:4:5\nweight.3 = 9223372036854775807",
+            [(1, 1), (1, 1), (2, i64::MAX as u64), (2, 1), (2, 1)],
+            "group.1=1:2\ngroup.2=3:4:5\nweight.1=1\nweight.2=1\nweight.3=9223372036854775807\nweight.4=1\nweight.5=1\n",
+        ),
+    ];
+    for (lines, seats, shown) in cases {
+        let (_dir, text) = member("1", &format!("{FIVE}{lines}\n"));
+        let (config, notices) = parse_with(&text, &[]).unwrap();
+        assert_eq!(texts(notices), Vec::<String>::new(), "{lines}");
+        let ensemble = config.ensemble.unwrap();
+        let seated = seats.iter().zip(1..);
+        let seated = seated.map(|(&(group, weight), id)| (ServerId(id), Seat { group, weight }));
+        assert_eq!(Some(ensemble.voters()), Voters::seated(seated), "{lines}");
+        let end = ensemble.shown().split_once("observer\n").unwrap().1.to_string();
+        assert_eq!(end, format!("{shown}version=0"), "{lines}");
+    }
+}
+
+#[test]
+fn groups_and_weights_of_a_file_of_their_own() {
+    let (dir, text) = member("1", "clientPort=2181\ninitLimit=10\nsyncLimit=5\n");
+    let dynamic = dir.path().join("zoo.cfg.dynamic");
+    let lines = "server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1\ngroup.2=2\nweight.2=4\n";
+    fs::write(&dynamic, lines).unwrap();
+    let text = format!("{text}dynamicConfigFile={}\n", dynamic.display());
+    let ensemble = parse_with(&text, &[]).unwrap().0.ensemble.unwrap();
+    let end = "group.1=1\ngroup.2=2\nweight.1=1\nweight.2=4\nversion=0";
+    assert!(ensemble.shown().ends_with(end));
+    let error = parse_with(&format!("{text}weight.2=4\n"), &[]).unwrap_err();
+    assert_eq!(
+        error,
+        "zoo.cfg:6: weight.2 stands beside dynamicConfigFile; move it into that file"
+    );
+}
+
+#[test]
+fn groups_and_weights_that_cannot_be_are_refused() {
+    const ALL: &str = "group.1=1:2:3:4:5\n";
+    for (lines, expected) in [
+        (
+            "weight.2=3",
+            "zoo.cfg:11: server.1 is in no group; where there are groups or weights, every server with a vote is in a group",
+        ),
+        (
+            "group.1=1:2:3:4",
+            "zoo.cfg:11: server.5 is in no group; where there are groups or weights, every server with a vote is in a group",
+        ),
+        ("group.1=1:2:3\ngroup.2=3:4:5", "zoo.cfg:12: server.3 is in group.1 and in group.2"),
+        ("group.1=1:1:2:3:4:5", "zoo.cfg:11: server.1 is in group.1 and in group.1"),
+        (
+            "group.1=1:2:3:4:5:9",
+            "zoo.cfg:11: group.1 names server 9, and there is no line server.9",
+        ),
+        (
+            "group.1=1:2:3:4:5:6",
+            "zoo.cfg:11: server.6 is an observer, which has no vote, so group.1 cannot count it",
+        ),
+        (
+            "group.1=1:2:x",
+            "zoo.cfg:11: group.1=1:2:x is not possible; allowed is numbers of servers with : between",
+        ),
+        (
+            "group.1=",
+            "zoo.cfg:11: group.1= is not possible; allowed is numbers of servers with : between",
+        ),
+        ("group.x=1", "zoo.cfg:11: group.x=1 is not possible; allowed is group.N with a number N"),
+        (
+            &format!("{ALL}weight.6=1"),
+            "zoo.cfg:12: server.6 is an observer, which has no vote, so weight.6 cannot count it",
+        ),
+        (
+            &format!("{ALL}weight.1=-1"),
+            "zoo.cfg:12: weight.1=-1 is not possible; allowed is a whole number from 0 to 9223372036854775807",
+        ),
+        (
+            &format!("{ALL}weight.1=9223372036854775808"),
+            "zoo.cfg:12: weight.1=9223372036854775808 is not possible; allowed is a whole number from 0 to 9223372036854775807",
+        ),
+        (
+            &format!("{ALL}weight.a=1"),
+            "zoo.cfg:12: weight.a=1 is not possible; allowed is weight.N with the number N of a server",
+        ),
+        (
+            &format!("{ALL}weight.1=0\nweight.2=0\nweight.3=0\nweight.4=0\nweight.5=0"),
+            "zoo.cfg:11: every server has the weight 0, so nobody could decide",
+        ),
+    ] {
+        let (_dir, text) = member("1", &format!("{FIVE}{lines}\n"));
+        assert_eq!(parse_with(&text, &[]).unwrap_err(), expected, "{lines}");
+    }
+    let (_dir, text) = member("1", &format!("{FIVE}{ALL}weight.9=1\n"));
+    let ignored =
+        "warning: zoo.cfg:12: ignored: weight.9 names server 9, and there is no line server.9";
+    assert_eq!(texts(parse_with(&text, &[]).unwrap().1), [ignored]);
 }
 
 #[test]
@@ -476,6 +591,7 @@ proptest! {
         key in prop::sample::select(vec![
             "tickTime", "minSessionTimeout", "maxSessionTimeout", "jute.maxbuffer", "server.1",
             "clientPort", "4lw.commands.whitelist", "snapCount", "clientPortAddress", "server.",
+            "group.1", "weight.1",
             "znode.container.maxNeverUsedIntervalMs", "DigestAuthenticationProvider.digestAlg",
         ]),
         value: String,
