@@ -62,6 +62,18 @@ class TestRefuses:
         assert status == 1
         assert "belongs to server 0, but this is server 7" in said and "correct myid" in said
 
+    def test_a_file_with_other_voters_than_the_log(self, start_server, try_to_start, config):
+        """A server that stood alone cannot become one of three."""
+        other = start_server()
+        assert other.stop() == 0
+        (other.data_dir / "myid").write_text("0\n")
+        ports = free_ports(6)
+        lines = [f"server.{n}={servers.HOST}:{ports[2 * n]}:{ports[2 * n + 1]}" for n in range(3)]
+        status, said = try_to_start(*config(dataDir=other.data_dir, initLimit=10, syncLimit=5), *lines)
+        assert status == 2
+        assert "has as servers with a vote: 0, 1, 2; but the log" in said and ": 0. This version cannot change who votes" in said
+        assert other.start().stop() == 0
+
     @pytest.mark.parametrize("text", ["", "one\n", "-3\n", "1 2\n", "99999999999999999999999\n"])
     def test_a_myid_that_is_no_number(self, tmp_path, try_to_start, config, text):
         (tmp_path / "data").mkdir()

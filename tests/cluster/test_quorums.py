@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from ports import HOST, free_ports
 from rawclient import RawClient
 
 from test_kills import LIMIT_SECONDS
@@ -62,6 +63,26 @@ def test_observers_serve_and_decide_nothing(begin):
     run.goes_on(LIMIT_SECONDS, "all are there again")
     run.ensemble.wait_until_serving(observers, LIMIT_SECONDS)
     assert [member.mode for member in observers] == ["observer", "observer"]
+    run.judge()
+
+
+def test_a_file_with_other_voters_than_the_log_is_refused(begin, flavour):
+    """Its own file does not make a server decide with others than the ensemble does; observers may come by the file."""
+    if not flavour.is_zooid:
+        return
+    run = begin(3)
+    follower = run.ensemble.followers()[0]
+    assert follower.stop() == 0
+    port, election_port = free_ports(2)
+    line = f"{HOST}:{port}:{election_port}"
+    follower.config["server.4"] = line
+    follower.spawn()
+    assert follower.process.wait(timeout=LIMIT_SECONDS) == 2
+    said = follower.log_tail(1)
+    assert "has as servers with a vote: 1, 2, 3, 4; but the log" in said and ": 1, 2, 3. This version cannot change" in said
+    follower.config["server.4"] = f"{line}:observer"
+    follower.start()
+    run.goes_on(LIMIT_SECONDS, "the file has another observer")
     run.judge()
 
 

@@ -13,6 +13,7 @@ use crate::ServeError;
 use crate::clock;
 use crate::config::{Config, Ensemble};
 use crate::turn::read_entry;
+use crate::voters;
 
 /// A checkpoint is taken when its records would take so many bytes.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
@@ -48,7 +49,8 @@ pub(crate) fn storage_config(config: &Config) -> Result<zooid_storage::Config, I
 /// What a node needs to start: its settings, who votes, and where agreement goes on from.
 ///
 /// # Errors
-/// If the end of the log cannot be read, or there is no randomness.
+/// If the end of the log cannot be read, if it has other voters than the configuration, or if there
+/// is no randomness.
 pub(crate) fn node_start(
     config: &Config,
     opened: &Opened,
@@ -70,14 +72,11 @@ pub(crate) fn node_start(
         configs: configs(opened, checkpoint)?,
         suspect: opened.suspect.is_some(),
     };
+    voters::check(config, &recovered.configs)?;
     let settings = settings(config, member, cluster)?;
-    let voters = match &config.ensemble {
-        Some(ensemble) => {
-            Voters { voters: ensemble.voters(), next: None, registered: BTreeMap::new() }
-        }
-        None => Voters::of([id]),
-    };
-    Ok((settings, voters, recovered))
+    let configured =
+        Voters { voters: voters::configured(config), next: None, registered: BTreeMap::new() };
+    Ok((settings, configured, recovered))
 }
 
 fn settings(

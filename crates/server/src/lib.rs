@@ -28,6 +28,7 @@ mod identity;
 mod load;
 mod measure;
 mod operators;
+mod voters;
 
 mod clock;
 mod system;

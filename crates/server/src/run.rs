@@ -1,5 +1,6 @@
 //! A server's life, from the command line's point of view.
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,12 +8,32 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Notice};
-use crate::serve::Server;
+use crate::serve::{ServeError, Server};
 
 /// The exit code of a server that could not start.
 const EXIT_NOT_STARTED: u8 = 1;
 /// The exit code for a configuration that cannot be meant.
 const EXIT_BAD_CONFIG: u8 = 2;
+
+/// Why a server did not run.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("the system gives no threads: {0}")]
+    Threads(io::Error),
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl RunError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Serve(error) if error.is_of_config() => EXIT_BAD_CONFIG,
+            _ => EXIT_NOT_STARTED,
+        }
+    }
+}
 
 /// Runs a server until SIGTERM or SIGINT. Everything is logged, errors too.
 #[must_use]
@@ -29,13 +50,13 @@ pub fn run(file: Option<&Path>) -> ExitCode {
     let served = Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("the system gives no threads: {error}"))
+        .map_err(RunError::Threads)
         .and_then(|runtime| runtime.block_on(serve(&config)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            EXIT_NOT_STARTED.into()
+            error.exit_code().into()
         }
     }
 }
@@ -48,12 +69,11 @@ fn tell(notice: &Notice) {
     }
 }
 
-async fn serve(config: &Config) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot wait for signals: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+async fn serve(config: &Config) -> Result<(), RunError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
     let server = tokio::select! {
-        started = Server::start(config) => started.map_err(|error| error.to_string())?,
+        started = Server::start(config) => started?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };

@@ -21,6 +21,7 @@ use crate::load::{LoadError, load};
 use crate::member::{Member, start_peers};
 use crate::operators::Operators;
 use crate::turn::Loop;
+use crate::voters::OtherVoters;
 use crate::{Event, clock, guard, identity};
 
 /// Why a server did not start, or did not stop well.
@@ -41,6 +42,9 @@ pub(crate) enum ServeError {
     /// Who this server is.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Who votes.
+    #[error(transparent)]
+    Voters(#[from] OtherVoters),
     /// A port for the other servers.
     #[error(
         "cannot listen for other servers on {address}: {cause}; is another server running there?"
@@ -59,6 +63,13 @@ pub(crate) enum ServeError {
         /// What the operating system says.
         cause: io::Error,
     },
+}
+
+impl ServeError {
+    /// True if it is the configuration that has to be changed.
+    pub(crate) fn is_of_config(&self) -> bool {
+        matches!(self, Self::Voters(_))
+    }
 }
 
 /// How long clients may take to accept their answers when the server stops.
