@@ -60,8 +60,7 @@ impl World {
     /// A client looks after itself.
     pub(crate) fn client_wakes(&mut self, client: usize) {
         let now = self.now;
-        let state = &self.clients[client];
-        let timeout = state.timeout.0.max(200) as u64 * 1000;
+        let timeout = self.timeout_of(client);
         let next = now + timeout / 8 + self.dice.roll(timeout / 8);
         self.post(next, Event::ClientWakes(client));
         if now < self.clients[client].sleeps_until {
@@ -80,6 +79,13 @@ impl World {
             }
             Some(_) => {}
         }
+    }
+
+    /// In microseconds; what it wishes as long as it was given none.
+    fn timeout_of(&self, client: usize) -> u64 {
+        let given = self.clients[client].timeout;
+        let timeout = if given > Millis(0) { given } else { self.setup.session_timeout };
+        timeout.0 as u64 * 1000
     }
 
     /// True if its session is given on the connection that it has.
