@@ -101,8 +101,12 @@ impl World {
         first.1 == 0 && states.all(|state| state.0 == first.0)
     }
 
-    /// Voters whose disks count, as the newest log has it; none before anything was agreed.
+    /// Voters whose disks count, as the newest log has it; none before anything was agreed: until
+    /// then everybody is needed.
     fn counting(&self) -> Vec<ServerId> {
+        if !self.record.is_formed() {
+            return Vec::new();
+        }
         let disks = || self.servers.values().map(|server| &server.disk.stored);
         let Some(newest) = disks().max_by_key(|stored| stored.last().zxid) else {
             return Vec::new();

@@ -93,6 +93,11 @@ impl Record {
         }
     }
 
+    /// True if something is certain to survive.
+    pub(crate) fn is_formed(&self) -> bool {
+        self.archive.first_key_value().is_some_and(|(_, first)| first.held.is_some())
+    }
+
     /// *Durability*: what is applied is on a quorum's disks. *Agreement*: all trees are the same.
     pub(crate) fn applied(&mut self, id: ServerId, zxid: Zxid, digest: u64) {
         if zxid == Zxid::ZERO {
