@@ -1,7 +1,6 @@
 //! Plays seeds, many at once, and tells of each that fails how to see it.
 #![expect(clippy::print_stdout, reason = "this is a command")]
 
-use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -109,9 +108,8 @@ fn report(seed: u64, failure: &Failure, as_it_is: bool) {
 
 fn fewest(seed: u64, failure: &Failure) -> String {
     let (steps, _) = shrink(seed, failure);
-    let steps: BTreeSet<String> = steps.into_iter().map(|step| format!("{step:04}")).collect();
-    let steps: Vec<&str> = steps.iter().map(|step| step.trim_start_matches('0')).collect();
-    format!(" --only {}", steps.join(",").replace(",,", ",0,"))
+    let steps: Vec<String> = steps.iter().map(u64::to_string).collect();
+    format!(" --only {}", steps.join(","))
 }
 
 /// What all seeds together were.

@@ -67,11 +67,7 @@ impl World {
             Agreed::Dial(leader) => self.dial(from, leader),
             Agreed::Send { channel, message } => self.send(from, channel, message),
             Agreed::SendLog { channel, after, through } => {
-                let entries = self.servers[&from].disk.stored.within(after, through);
-                for batch in entries.chunks(BATCH) {
-                    let entries: Vec<Entry> = batch.to_vec();
-                    self.send(from, channel, Message::Entries { entries, commit: Zxid::ZERO });
-                }
+                self.send_log(from, channel, after, through);
             }
             Agreed::Install { from: leader } => self.fetch(from, leader),
             Agreed::Close(channel) => self.close(from, channel),
@@ -136,6 +132,19 @@ impl World {
             );
         }
         self.pass(from, channel, Input::Said { channel, message });
+    }
+
+    /// What was compacted meanwhile cannot be sent: the channel ends, and the learner comes again.
+    fn send_log(&mut self, from: ServerId, channel: ChannelId, after: Zxid, through: Zxid) {
+        let Some(entries) = self.servers[&from].disk.stored.within(after, through) else {
+            self.close(from, channel);
+            let closed = Box::new(Input::Closed { channel });
+            return self.post(self.now, Event::Reach(from, self.boot_of(from), closed));
+        };
+        for batch in entries.chunks(BATCH) {
+            let entries: Vec<Entry> = batch.to_vec();
+            self.send(from, channel, Message::Entries { entries, commit: Zxid::ZERO });
+        }
     }
 
     /// Passes something on to the other end of a channel, in order.

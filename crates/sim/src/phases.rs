@@ -3,9 +3,7 @@
 
 use zooid_ids::{ServerId, Zxid};
 use zooid_model::Request;
-use zooid_node::contract::entry::read_config;
 use zooid_oracle::{History, Terms, judge};
-use zooid_zab::{Body, Config, Entry};
 
 use crate::disk::{End, Stored};
 use crate::schedule::Step;
@@ -107,15 +105,12 @@ impl World {
         if !self.record.is_formed() {
             return Vec::new();
         }
-        let disks = || self.servers.values().map(|server| &server.disk.stored);
-        let Some(newest) = disks().max_by_key(|stored| stored.last().zxid) else {
-            return Vec::new();
-        };
-        let Some(config) = config_of(newest) else { return Vec::new() };
+        let disks = self.servers.values().map(|server| server.disk.stored.last().zxid);
+        let newest = disks.max().unwrap_or_default();
         let counts = |id: &ServerId| {
             let Server { disk, process, .. } = &self.servers[id];
             let is_sound = process.is_some() || disk.stored.is_sound(*id);
-            is_sound && disk.member(*id).is_some_and(|member| config.counts(member))
+            is_sound && disk.member(*id).is_some_and(|member| self.record.counts(newest, member))
         };
         self.servers.keys().copied().filter(counts).collect()
     }
@@ -137,12 +132,19 @@ impl World {
         }
     }
 
-    /// The end of its log is gone though it was synced.
+    /// The end of its log is gone though it was synced. Not if the power had failed within the last
+    /// second before: that nobody can see who looks at this disk alone.
     pub(crate) fn damage(&mut self, id: ServerId, entries: usize) {
         if self.may_lose(id) {
             self.end(id, End::Killed);
-            self.server(id).disk.stored.lose(entries);
-            self.trace.tell(self.now, format_args!("server {id} has a damaged log"));
+            let whole = self.servers[&id].disk.stored.clone();
+            let stored = &mut self.server(id).disk.stored;
+            stored.lose(entries);
+            if stored.is_sound(id) {
+                *stored = whole;
+            } else {
+                self.trace.tell(self.now, format_args!("server {id} has a damaged log"));
+            }
         }
     }
 
@@ -168,16 +170,4 @@ impl World {
         }
         history
     }
-}
-
-/// Who decides, as far as this log says.
-fn config_of(stored: &Stored) -> Option<Config> {
-    let of_entry = |entry: &Entry| match &entry.body {
-        Body::EpochStart(config) | Body::Config(config) => Some(config.clone()),
-        Body::Command(_) => None,
-    };
-    stored.entries().rev().find_map(of_entry).or_else(|| {
-        let tree = crate::disk::restore(&stored.checkpoint());
-        tree.voters().and_then(|voters| read_config(voters.clone()).ok())
-    })
 }

@@ -2,13 +2,15 @@
 //! the end with all that clients were told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use zooid_ids::{Epoch, ServerId, SessionId, Zxid};
+use zooid_ids::{Epoch, Incarnation, ServerId, SessionId, Zxid};
 use zooid_model::{Command, ErrorCode, Origin};
 use zooid_node::ToClient;
 use zooid_node::contract::entry::read_command;
 use zooid_oracle::{Committed, Logged, Moment, ServerLog};
-use zooid_zab::{Body, Entry};
+use zooid_storage::Identity;
+use zooid_zab::{Body, Config, Entry, Member};
 
 use crate::disk::Stored;
 
@@ -16,15 +18,18 @@ use crate::disk::Stored;
 struct Archived {
     entry: Entry,
     proposed: Moment,
-    /// Whose disk ever held it.
-    holders: BTreeSet<ServerId>,
+    /// Who decides on it.
+    config: Rc<Config>,
+    /// Whose disk ever held it, in which life.
+    holders: BTreeMap<ServerId, BTreeSet<Incarnation>>,
     /// When a quorum's did first.
     held: Option<Moment>,
 }
 
 /// All that was seen.
 pub(crate) struct Record {
-    voters: u64,
+    /// Who decides as long as no entry says so.
+    first_config: Rc<Config>,
     archive: BTreeMap<Zxid, Archived>,
     leaders: BTreeMap<Epoch, ServerId>,
     /// The tree's digest at each zxid at which somebody's turn ended.
@@ -38,7 +43,7 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn new(voters: u64) -> Self {
         Self {
-            voters,
+            first_config: Rc::new(Config::of((1..=voters).map(ServerId))),
             archive: BTreeMap::new(),
             leaders: BTreeMap::new(),
             digests: BTreeMap::new(),
@@ -69,28 +74,48 @@ impl Record {
     /// *Integrity*: a zxid names one entry.
     pub(crate) fn proposed(&mut self, entries: &[Entry], now: u64) {
         for entry in entries {
+            let config = self.config_behind(entry.prev_zxid);
             let archived = self.archive.entry(entry.zxid).or_insert_with(|| Archived {
                 entry: entry.clone(),
                 proposed: Moment(now),
-                holders: BTreeSet::new(),
+                config,
+                holders: BTreeMap::new(),
                 held: None,
             });
             assert_eq!(archived.entry, *entry, "two entries have one zxid");
         }
     }
 
+    /// Who decides on what follows this entry.
+    fn config_behind(&self, zxid: Zxid) -> Rc<Config> {
+        let Some(archived) = self.archive.get(&zxid) else { return self.first_config.clone() };
+        match &archived.entry.body {
+            Body::EpochStart(config) | Body::Config(config) => Rc::new(config.clone()),
+            Body::Command(_) => archived.config.clone(),
+        }
+    }
+
     /// This is on a server's disk now.
     pub(crate) fn stored(&mut self, id: ServerId, stored: &Stored, now: u64) {
+        let Some(Identity { incarnation, .. }) = stored.identity else { return };
         for entry in stored.entries().rev() {
             let archived = self.archive.get_mut(&entry.zxid).expect("somebody proposed it");
-            if !archived.holders.insert(id) {
+            if !archived.holders.entry(id).or_default().insert(incarnation) {
                 break;
             }
-            let voters = archived.holders.iter().filter(|holder| holder.0 <= self.voters).count();
-            if voters as u64 > self.voters / 2 {
-                archived.held.get_or_insert(Moment(now));
-            }
+            archived.note_quorum(Moment(now));
         }
+    }
+
+    /// The voters whose lives count, as long as the log ends with this entry: by the last config that
+    /// is certain to survive, and by the last one if that is another.
+    pub(crate) fn counts(&self, last: Zxid, member: Member) -> bool {
+        let mut zxid = last;
+        let newest = self.config_behind(last);
+        while let Some(archived) = self.archive.get(&zxid).filter(|entry| entry.held.is_none()) {
+            zxid = archived.entry.prev_zxid;
+        }
+        newest.counts(member) && self.config_behind(zxid).counts(member)
     }
 
     /// True if something is certain to survive.
@@ -172,6 +197,16 @@ impl Record {
 }
 
 impl Archived {
+    fn note_quorum(&mut self, now: Moment) {
+        let holds = |id: ServerId| {
+            let lives = self.holders.get(&id).into_iter().flatten();
+            lives.copied().any(|incarnation| self.config.counts(Member { id, incarnation }))
+        };
+        if self.held.is_none() && self.config.is_quorum(holds) {
+            self.held = Some(now);
+        }
+    }
+
     fn committed(&self) -> Committed {
         let what = match &self.entry.body {
             Body::EpochStart(_) | Body::Config(_) => Logged::EpochStart,

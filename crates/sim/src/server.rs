@@ -344,7 +344,8 @@ impl World {
                 self.give(id, Job::Truncate(ticket, to));
             }
             Agreed::Replay { after, through } => {
-                for entry in self.servers[&id].disk.stored.within(after, through) {
+                let entries = self.servers[&id].disk.stored.within(after, through);
+                for entry in entries.expect("what is to be replayed is in the log") {
                     self.node(id).replay(entry);
                 }
             }

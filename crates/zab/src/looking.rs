@@ -102,6 +102,8 @@ impl Looking {
         if newer {
             server.round = said.round;
             self.votes.clear();
+            // Whoever is elected in it may be one of whom this server only hears by asking.
+            (self.resend, self.resend_at) = (RESEND, server.now + RESEND);
         }
         let mine = if newer { self.own } else { self.vote };
         self.vote = mine.max(said.vote);
