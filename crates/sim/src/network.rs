@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zooid_ids::{ServerId, Zxid};
-use zooid_zab::message::{ChannelId, Message, Notification};
+use zooid_zab::message::{ChannelId, Message, Notification, Vote};
 use zooid_zab::{Effect as Agreed, Entry};
 
 use crate::disk::RunFile;
@@ -76,6 +76,12 @@ impl World {
     }
 
     fn notify(&mut self, from: ServerId, to: ServerId, said: Notification) {
+        let Notification { standing, round, vote, .. } = said;
+        let vote = vote.map(|Vote { zxid, leader }| (leader.0, zxid.0));
+        self.trace.tell(
+            self.now,
+            format_args!("server {from} tells {to}: {standing:?} in round {round}, for {vote:x?}"),
+        );
         let is_lost = self.setup.loss > 0 && self.dice.once_in(self.setup.loss);
         if !is_lost && !self.is_cut(from, to) {
             let at = self.now + self.dice.between(self.setup.latency);

@@ -128,8 +128,8 @@ impl Record {
         if zxid == Zxid::ZERO {
             return;
         }
-        let archived = self.archive.get(&zxid).expect("what is applied was proposed");
-        assert!(archived.held.is_some(), "server {id} applied {zxid}, which no quorum holds");
+        let is_held = self.archive.range(zxid..).any(|(_, archived)| archived.held.is_some());
+        assert!(is_held, "server {id} applied {zxid}, which no quorum holds");
         let (first, before) = *self.digests.entry(zxid).or_insert((id, digest));
         assert_eq!(before, digest, "servers {first} and {id} hold different trees at {zxid}");
     }
@@ -148,13 +148,15 @@ impl Record {
         }
     }
 
-    /// The log up to this entry, from its beginning.
+    /// The log up to this entry, from its beginning. An entry is certain to survive once it or one
+    /// behind it is on a quorum's disks.
     pub(crate) fn committed(&self, last: Zxid) -> Vec<Committed> {
-        let mut log = Vec::new();
+        let (mut log, mut held) = (Vec::new(), None::<Moment>);
         let mut next = last;
         while next > Zxid::ZERO {
             let archived = self.archive.get(&next).expect("what is committed was proposed");
-            log.push(archived.committed());
+            held = held.into_iter().chain(archived.held).min();
+            log.push(Committed { committed: held, ..archived.committed() });
             next = archived.entry.prev_zxid;
         }
         log.reverse();

@@ -29,12 +29,23 @@ pub(crate) struct Looking {
     vote: Option<Vote>,
     /// The votes of this round that count.
     votes: BTreeMap<ServerId, Vote>,
-    /// Servers that follow or lead already: whom, and in which epoch.
-    settled: BTreeMap<ServerId, (ServerId, Epoch, bool)>,
+    /// Servers that follow or lead already.
+    settled: BTreeMap<ServerId, Settled>,
     /// A quorum agrees; a better vote may still come until then.
     decide_at: Option<Instant>,
     resend_at: Instant,
     resend: Millis,
+}
+
+/// What a server said that has elected somebody.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    leader: ServerId,
+    epoch: Epoch,
+    /// It is the leader itself.
+    leads: bool,
+    /// It has a vote, as far as this server's log says.
+    counts: bool,
 }
 
 impl Looking {
@@ -66,12 +77,12 @@ impl Looking {
     ) -> Option<Next> {
         match said.standing {
             Standing::Looking => self.compare(server, said, out),
-            Standing::Following(epoch) => {
-                let leader = said.vote.map_or(said.from.id, |vote| vote.leader);
-                self.settled.insert(said.from.id, (leader, epoch, false));
-            }
-            Standing::Leading(epoch) => {
-                self.settled.insert(said.from.id, (said.from.id, epoch, true));
+            Standing::Following(epoch) | Standing::Leading(epoch) => {
+                let leads = said.standing == Standing::Leading(epoch);
+                let follows = said.vote.map(|vote| vote.leader).filter(|_| !leads);
+                let leader = follows.unwrap_or(said.from.id);
+                let counts = server.config().counts(said.from);
+                self.settled.insert(said.from.id, Settled { leader, epoch, leads, counts });
             }
         }
         self.join(server, said).or_else(|| self.decide(server))
@@ -126,21 +137,26 @@ impl Looking {
     /// Joins a leader that says itself that it leads, and that a quorum follows already or that has
     /// this server's vote.
     fn join(&self, server: &Server, said: &Notification) -> Option<Next> {
-        let (leader, epoch, _) = *self.settled.get(&said.from.id)?;
-        let follows =
-            |id| self.settled.get(&id).is_some_and(|(l, e, _)| (*l, *e) == (leader, epoch));
-        let confirmed =
-            self.settled.get(&leader).is_some_and(|(_, e, leads)| *leads && *e == epoch);
+        let Settled { leader, epoch, .. } = *self.settled.get(&said.from.id)?;
+        let of_epoch = |id| self.settled.get(&id).filter(|settled| settled.epoch == epoch);
+        let follows = |id| of_epoch(id).is_some_and(|settled| settled.leader == leader);
+        let confirmed = of_epoch(leader).is_some_and(|settled| settled.leads);
         let elected = self.vote.is_some_and(|vote| vote.leader == leader);
         let joins = confirmed && (elected || server.config().is_quorum(follows));
         (joins && leader != server.member.id).then_some(Next::Follow(leader))
     }
 
     /// A quorum has my vote: after a moment for better ones, or at once if nobody else can vote.
+    /// Whoever follows this server already has elected it, in whichever round: it waits.
     fn decide(&mut self, server: &Server) -> Option<Next> {
-        let vote = self.vote?;
+        let (vote, me) = (self.vote?, server.member.id);
+        let follows_me = |id| {
+            let settled = self.settled.get(&id);
+            settled.is_some_and(|settled| settled.counts && settled.leader == me)
+        };
         let agrees = |id| self.votes.get(&id) == Some(&vote);
-        if !server.config().is_quorum(agrees) {
+        let elects = |id| agrees(id) || (vote.leader == me && follows_me(id));
+        if !server.config().is_quorum(elects) {
             self.decide_at = None;
             return None;
         }
@@ -148,7 +164,7 @@ impl Looking {
         if server.now < at && !server.config().everyone().all(agrees) {
             return None;
         }
-        match vote.leader == server.member.id {
+        match vote.leader == me {
             false => Some(Next::Follow(vote.leader)),
             // Somebody may still mean the life that was lost.
             true => server.has_vote().then_some(Next::Lead),
