@@ -23,7 +23,7 @@ pub(crate) const ADDRESS: &str = "127.0.0.1";
 #[derive(Default)]
 pub(crate) struct Client {
     connection: Option<u64>,
-    session: SessionId,
+    pub(crate) session: SessionId,
     password: Password,
     pub(crate) seen: Zxid,
     timeout: Millis,

@@ -32,5 +32,8 @@ mod trace;
 mod dice;
 mod requests;
 
+#[cfg(test)]
+mod scenarios;
+
 pub use play::{Failure, Options, Played, play, shrink};
 pub use setup::Setup;

@@ -61,6 +61,14 @@ impl Record {
         self.lost_disks += 1;
     }
 
+    /// All disks were replaced by copies of before: what came after this entry never was.
+    #[cfg(test)]
+    pub(crate) fn restored(&mut self, last: Zxid) {
+        self.archive.retain(|zxid, _| *zxid <= last);
+        self.digests.retain(|zxid, _| *zxid <= last);
+        self.leaders.retain(|epoch, _| *epoch <= last.epoch());
+    }
+
     /// *Leadership*: one server at most leads an epoch.
     pub(crate) fn leads(&mut self, id: ServerId, epoch: Epoch) {
         let leader = *self.leaders.entry(epoch).or_insert(id);
@@ -128,8 +136,13 @@ impl Record {
         if zxid == Zxid::ZERO {
             return;
         }
+        let archived = self.archive.get(&zxid).expect("what is applied was proposed");
         let is_held = self.archive.range(zxid..).any(|(_, archived)| archived.held.is_some());
-        assert!(is_held, "server {id} applied {zxid}, which no quorum holds");
+        assert!(
+            is_held,
+            "server {id} applied {zxid}, which no quorum holds: {:?} do, {:?} decide",
+            archived.holders, archived.config
+        );
         let (first, before) = *self.digests.entry(zxid).or_insert((id, digest));
         assert_eq!(before, digest, "servers {first} and {id} hold different trees at {zxid}");
     }

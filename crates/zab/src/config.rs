@@ -100,6 +100,12 @@ impl Configs {
         self.last().0
     }
 
+    /// The entry from which on this member counts; the very beginning if it does not.
+    pub(crate) fn counts_since(&self, member: Member) -> Zxid {
+        let counting = self.0.iter().rev().take_while(|(_, config)| config.counts(member));
+        counting.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
+    }
+
     pub(crate) fn push(&mut self, zxid: Zxid, config: &Config) {
         assert!(zxid >= self.since(), "a config at {zxid} behind one at {}", self.since());
         self.0.push((zxid, config.clone()));

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use zooid_ids::{Epoch, Millis, Zxid};
 
 use crate::config::Configs;
-use crate::{Body, Config, Effect, Entry, Recovered};
+use crate::{Body, Config, Effect, Entry, Member, Recovered};
 
 /// The last entry of each epoch that a log holds, ascending; the position from which on it holds
 /// entries comes first.
@@ -140,6 +140,11 @@ impl History {
     /// Who decides.
     pub(crate) fn config(&self) -> &Config {
         self.configs.in_force()
+    }
+
+    /// The entry from which on this member counts; the very beginning if it does not.
+    pub(crate) fn counts_since(&self, member: Member) -> Zxid {
+        self.configs.counts_since(member)
     }
 
     /// The entry that says who decides.

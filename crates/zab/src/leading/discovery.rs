@@ -32,6 +32,10 @@ impl Leading {
             self.drop_learner(*older, out);
         }
         let epoch = promise.epoch;
+        // It may have been admitted by this leader over an earlier channel, and not yet by the
+        // others. What leaders before this one admitted counts, as their whole log does.
+        let admitted = server.history.counts_since(member);
+        let counts_from = if admitted.epoch() == self.epoch { admitted } else { Zxid::ZERO };
         self.learners.insert(
             channel,
             Learner {
@@ -42,7 +46,7 @@ impl Leading {
                 heard: server.now,
                 ponged: 0,
                 joined: Zxid::ZERO,
-                counts_from: Zxid::ZERO,
+                counts_from,
             },
         );
         let elsewhere = epoch == self.epoch && promise.to != server.member;
