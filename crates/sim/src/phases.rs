@@ -96,7 +96,8 @@ impl World {
         let states = self.servers.values().filter_map(|server| server.node());
         let mut states = states.map(|node| (node.tree().zxid(), node.outstanding()));
         let first = states.next().expect("there is a server");
-        first.1 == 0 && states.all(|state| state.0 == first.0)
+        let same = first.1 == 0 && states.all(|state| state.0 == first.0);
+        same && self.servers.values().all(|server| server.disk.is_idle())
     }
 
     /// Voters whose disks count, as the newest log has it; none before anything was agreed: until

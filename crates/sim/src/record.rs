@@ -79,9 +79,13 @@ impl Record {
         self.leaders.len()
     }
 
-    /// *Integrity*: a zxid names one entry.
-    pub(crate) fn proposed(&mut self, entries: &[Entry], now: u64) {
+    /// *Integrity*: a zxid names one entry. Gives those that nobody had appended before.
+    pub(crate) fn proposed(&mut self, entries: &[Entry], now: u64) -> Vec<String> {
+        let mut new = Vec::new();
         for entry in entries {
+            if !self.archive.contains_key(&entry.zxid) {
+                new.push(told(entry));
+            }
             let config = self.config_behind(entry.prev_zxid);
             let archived = self.archive.entry(entry.zxid).or_insert_with(|| Archived {
                 entry: entry.clone(),
@@ -92,6 +96,7 @@ impl Record {
             });
             assert_eq!(archived.entry, *entry, "two entries have one zxid");
         }
+        new
     }
 
     /// Who decides on what follows this entry.
@@ -208,6 +213,16 @@ impl Record {
         let digests = self.digests.iter().filter(|(_, (first, _))| *first == id);
         let digests = digests.map(|(zxid, (_, digest))| (*zxid, *digest)).collect();
         ServerLog { server: id, entries, digests }
+    }
+}
+
+/// An entry in a few words.
+fn told(entry: &Entry) -> String {
+    let zxid = entry.zxid;
+    match &entry.body {
+        Body::EpochStart(_) => format!("{zxid}: the epoch starts"),
+        Body::Config(config) => format!("{zxid}: {:?} count", config.registered),
+        Body::Command(bytes) => format!("{zxid}: {:?}", read_command(bytes.clone())),
     }
 }
 

@@ -336,7 +336,9 @@ impl World {
         match agreed {
             Agreed::Promise { ticket, promise } => self.give(id, Job::Promise(ticket, promise)),
             Agreed::Append { ticket, entries } => {
-                self.record.proposed(&entries, self.now);
+                for what in self.record.proposed(&entries, self.now) {
+                    self.trace.tell(self.now, format_args!("server {id} proposes {what}"));
+                }
                 self.give(id, Job::Append(ticket, entries));
             }
             Agreed::Truncate { ticket, to } => {

@@ -97,6 +97,11 @@ impl Disk {
         self.waiting.push_back(job);
     }
 
+    /// True if nothing is left to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.writing.is_empty()
+    }
+
     /// True if it begins to write something: appends that wait share a sync.
     pub(crate) fn begin(&mut self) -> bool {
         if !self.writing.is_empty() {
