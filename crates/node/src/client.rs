@@ -33,7 +33,7 @@ impl Node {
             self.counters.refused_over_limit += 1;
             return self.take_local(id, Waiting::Refused(xid, refusal));
         }
-        let (owner, heard) = (self.owner(id), self.clock.now);
+        let (owner, heard) = (self.owner(id), self.touch_ahead(id));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let sequence = connection.queue.command(Commanded { xid, heard });
         let write = Write {
@@ -46,7 +46,7 @@ impl Node {
     }
 
     fn take_close(&mut self, id: ConnectionId, xid: Xid) {
-        let (owner, heard) = (self.owner(id), self.clock.now);
+        let (owner, heard) = (self.owner(id), self.touch_ahead(id));
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let sequence = connection.queue.command(Commanded { xid, heard });
         let session = connection.session;

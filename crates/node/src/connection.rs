@@ -32,7 +32,7 @@ pub(crate) struct Connection {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Commanded {
     pub(crate) xid: Xid,
-    /// When it was heard.
+    /// The newest moment at which its client was heard and of which the leader was told before it.
     pub(crate) heard: Instant,
 }
 

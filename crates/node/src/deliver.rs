@@ -70,7 +70,8 @@ impl Node {
             Command::CreateSession { session, owner, timeout }
             | Command::Attach { session, owner, timeout, .. } => {
                 let lives = self.tree.session(session).is_some_and(|s| s.owner == owner);
-                if lives && self.is_leading() {
+                // One whose end is in the log already is not taken for alive again.
+                if lives && self.is_leading() && !self.ending.contains(&session) {
                     self.expiry.track(session, self.clock.now, timeout);
                 }
                 self.session_opened(owner, applied.outcome);
@@ -78,6 +79,7 @@ impl Node {
             Command::CloseSession { session, by } => {
                 if self.tree.session(session).is_none() {
                     self.expiry.remove(session);
+                    self.ending.remove(&session);
                 }
                 self.session_closed(stamp.zxid, &by, applied.outcome);
             }

@@ -42,6 +42,7 @@ impl Node {
         let seen = self.tree.session(session).map(|known| known.owner);
         let seen = seen.expect("only a session that is known is attached");
         self.begin(id, session, timeout);
+        self.touch_ahead_of_attach(id);
         self.propose(&Command::Attach { session, owner, seen, timeout });
     }
 

@@ -8,7 +8,8 @@
 //! confirmed moment, and waits for the next confirmation otherwise.
 //!
 //! At most one touch in T/6 leaves for the leader, unless something waits for it; none is
-//! forgotten. The commands of a client confirm the moment they were heard by being committed.
+//! forgotten. One that is due leaves ahead of the client's next command; then a command that is
+//! committed confirms that moment too, without a round.
 
 use alloc::vec::Vec;
 
@@ -107,16 +108,51 @@ impl Node {
             && due <= now
         {
             self.touching.pop_first();
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            let lease = &mut connection.lease;
-            lease.due = None;
-            lease.relayed = lease.heard;
-            lease.outstanding.get_or_insert(now);
-            let (session, heard) = (connection.session, lease.heard);
-            touches.push(Touch { session, connection: id, heard });
+            touches.extend(self.touch_of(id));
         }
+        self.relay(&touches);
+    }
+
+    /// To be called before a command of this client leaves: the leader hears of the client first, if
+    /// that is due. So no session ends for silence behind a command of its client, but for silence
+    /// that began before what is given here: the newest moment of which the leader was told, which
+    /// is confirmed once the command is committed.
+    pub(crate) fn touch_ahead(&mut self, id: ConnectionId) -> Instant {
+        let now = self.clock.now;
+        let lease =
+            |node: &Self| node.connections.get(&id).map(|one| (one.lease.due, one.lease.relayed));
+        if let Some((Some(due), _)) = lease(self)
+            && due <= now
+            && self.is_serving()
+        {
+            let touch = self.touch_of(id);
+            self.relay(touch.as_slice());
+        }
+        lease(self).map_or(now, |(_, relayed)| relayed)
+    }
+
+    /// The same before a client takes up a session that it had elsewhere.
+    pub(crate) fn touch_ahead_of_attach(&mut self, id: ConnectionId) {
+        self.touch_at(id, self.clock.now);
+        self.touch_ahead(id);
+    }
+
+    /// What is to be passed on of one client.
+    fn touch_of(&mut self, id: ConnectionId) -> Option<Touch> {
+        let now = self.clock.now;
+        let connection = self.connections.get_mut(&id)?;
+        let lease = &mut connection.lease;
+        if let Some(due) = lease.due.take() {
+            self.touching.remove(&(due, id));
+        }
+        lease.relayed = lease.heard;
+        lease.outstanding.get_or_insert(now);
+        Some(Touch { session: connection.session, connection: id, heard: lease.heard })
+    }
+
+    fn relay(&mut self, touches: &[Touch]) {
         if !touches.is_empty() {
-            let payload = write_touches(&touches);
+            let payload = write_touches(touches);
             self.agree(|zab, out| zab.touch(payload, out));
         }
     }
@@ -161,8 +197,8 @@ impl Node {
 
     /// The entry that makes the session this connection's is committed.
     pub(crate) fn confirm_opening(&mut self, id: ConnectionId) {
-        if let Some(heard) = self.connections.get(&id).map(|connection| connection.lease.heard) {
-            self.confirm(id, heard);
+        if let Some(told) = self.connections.get(&id).map(|connection| connection.lease.relayed) {
+            self.confirm(id, told);
         }
     }
 

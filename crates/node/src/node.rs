@@ -61,6 +61,8 @@ pub struct Node {
     pub(crate) connections: BTreeMap<ConnectionId, Connection>,
     pub(crate) session_ids: SessionIds,
     pub(crate) expiry: Expiry,
+    /// Sessions whose end this leader has proposed, until it is applied.
+    pub(crate) ending: BTreeSet<SessionId>,
     /// Who asked for a sync.
     pub(crate) syncs: BTreeMap<SyncTicket, ConnectionId>,
     pub(crate) last_sync: SyncTicket,
@@ -100,6 +102,7 @@ impl Node {
             connections: BTreeMap::new(),
             session_ids: SessionIds::new(settings.member.id, settings.session_id_key),
             expiry: Expiry::new(settings.tick),
+            ending: BTreeSet::new(),
             syncs: BTreeMap::new(),
             last_sync: SyncTicket::default(),
             touching: BTreeSet::new(),

@@ -80,6 +80,7 @@ impl Node {
     fn lose_leader(&mut self) {
         self.role = Role::Looking;
         self.expiry = Expiry::new(self.settings.tick);
+        self.ending.clear();
         self.syncs.clear();
         let connections: alloc::vec::Vec<ConnectionId> = self.connections.keys().copied().collect();
         connections.into_iter().for_each(|id| self.close(id));

@@ -13,6 +13,7 @@ impl Node {
             return;
         }
         for session in self.expiry.expire(self.clock.now) {
+            self.ending.insert(session);
             self.propose(&Command::CloseSession { session, by: Origin::Expiry });
         }
     }

@@ -19,8 +19,8 @@ fn with_a_tail_that_nobody_has() -> (Scene, ServerId) {
     }
     scene.run(50);
     scene.kill(leader);
-    scene.world.heal();
     scene.settle_with_another_leader();
+    scene.world.heal();
     scene.write_all(2);
     scene.run(50);
     (scene, leader)
@@ -40,20 +40,18 @@ fn r02_a_tail_of_an_epoch_that_the_new_leader_never_saw() {
     let (mut scene, first) = with_a_tail_that_nobody_has();
     // The next leader leaves a tail too, and both come back to a third.
     let second = scene.leader();
-    let third = scene.followers().into_iter().find(|id| *id != first).unwrap();
     scene.world.isolate(second);
     scene.write(scene.client_of(second));
     scene.run(50);
     scene.kill(second);
-    scene.world.heal();
     scene.boot(first);
     scene.settle_with_another_leader();
+    scene.world.heal();
     scene.write_all(1);
     scene.run(50);
     scene.boot(second);
     scene.settle();
     assert!(scene.saw(&format!("server {second} cuts its log")));
-    assert!(scene.world.servers[&third].process.is_some());
     scene.finish();
 }
 
