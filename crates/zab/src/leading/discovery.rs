@@ -35,7 +35,8 @@ impl Leading {
         // It may have been admitted by this leader over an earlier channel, and not yet by the
         // others. What leaders before this one admitted counts, as their whole log does.
         let admitted = server.history.counts_since(member);
-        let counts_from = if admitted.epoch() == self.epoch { admitted } else { Zxid::ZERO };
+        let by_this_leader = self.is_broadcasting() && admitted.epoch() == self.epoch;
+        let counts_from = if by_this_leader { admitted } else { Zxid::ZERO };
         self.learners.insert(
             channel,
             Learner {
