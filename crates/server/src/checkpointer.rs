@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use zooid_ids::Zxid;
+use zooid_ids::{ClusterId, Zxid};
 use zooid_node::contract::checkpoint::write_record;
 use zooid_storage::{Checkpoints, Fatal, LogPosition, LogReader, MergeError, RunKind};
 use zooid_transport::Mailbox;
@@ -35,7 +35,7 @@ pub(crate) struct Checkpointer {
 /// Both end with the loop, so that the thread waits for neither any more.
 #[derive(Debug)]
 struct Ways {
-    orders: Sender<(HandOver, Zxid)>,
+    orders: Sender<Order>,
     /// The answers to [`Event::Harvest`].
     records: Sender<Vec<Record>>,
 }
@@ -55,9 +55,10 @@ impl Checkpointer {
         Self { ways: Some(Ways { orders, records }), thread: Some(thread) }
     }
 
-    /// Writes the checkpoint that the tree handed over when this was the last entry applied.
-    pub(crate) fn write(&self, hand_over: HandOver, zxid: Zxid) {
-        let sent = self.ways().orders.send((hand_over, zxid));
+    /// Writes the checkpoint that the tree of this ensemble handed over when this was the last entry
+    /// applied.
+    pub(crate) fn write(&self, hand_over: HandOver, zxid: Zxid, cluster: ClusterId) {
+        let sent = self.ways().orders.send(Order { hand_over, zxid, cluster });
         assert!(sent.is_ok(), "the thread lives as long");
     }
 
@@ -81,6 +82,14 @@ impl Drop for Checkpointer {
     }
 }
 
+/// A checkpoint to be written.
+#[derive(Debug)]
+struct Order {
+    hand_over: HandOver,
+    zxid: Zxid,
+    cluster: ClusterId,
+}
+
 struct Writer {
     checkpoints: Arc<Mutex<Checkpoints>>,
     log: LogReader,
@@ -91,10 +100,10 @@ struct Writer {
 type Pair = (Vec<u8>, Option<Vec<u8>>);
 
 impl Writer {
-    fn work(&mut self, waiting: &Receiver<(HandOver, Zxid)>) {
-        while let Ok((hand_over, zxid)) = waiting.recv() {
+    fn work(&mut self, waiting: &Receiver<Order>) {
+        while let Ok(Order { hand_over, zxid, cluster }) = waiting.recv() {
             let Some(pairs) = self.harvest() else { return };
-            let Some(position) = self.position(zxid) else { return };
+            let Some(position) = self.position(zxid, cluster) else { return };
             match self.write(pairs, hand_over, position) {
                 Ok(()) => self.mailbox.put(Event::CheckpointEnded(Some(position))),
                 Err(error) => {
@@ -107,9 +116,10 @@ impl Writer {
     }
 
     /// Where the entry stands in the log once it is durable there: what is applied may have been
-    /// committed by others before. `None` where the loop has ended.
-    fn position(&self, zxid: Zxid) -> Option<LogPosition> {
-        while self.log.durable().zxid < zxid {
+    /// committed by others before. The directories have to know their ensemble by then, or nobody
+    /// would take the run for one of it. `None` where the loop has ended.
+    fn position(&self, zxid: Zxid, cluster: ClusterId) -> Option<LogPosition> {
+        while self.log.durable().zxid < zxid || lock(&self.checkpoints).cluster() != cluster {
             // The loop gives an empty harvest for as long as it lives.
             self.mailbox.put(Event::Harvest(0));
             self.harvested.recv().ok()?;

@@ -201,8 +201,10 @@ impl Loop {
         self.tell_clients();
         self.belong_to_ensemble();
         if self.node.wants_checkpoint() {
-            let zxid = self.node.tree().zxid();
-            self.checkpointer.write(self.node.begin_checkpoint(), zxid);
+            let tree = self.node.tree();
+            let (zxid, formation) = (tree.zxid(), tree.formation());
+            let cluster = formation.expect("who serves is of an ensemble").cluster;
+            self.checkpointer.write(self.node.begin_checkpoint(), zxid, cluster);
         }
         if self.node.is_serving()
             && let Some(ready) = self.on_ready.take()

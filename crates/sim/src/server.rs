@@ -456,7 +456,9 @@ impl World {
             return self.harvest_later(id);
         }
         let stored = &server.disk.stored;
-        let Some(position) = stored.position(harvest.zxid) else { return self.harvest_later(id) };
+        let knows_ensemble = stored.identity.map(|own| own.cluster) == process.cluster;
+        let position = stored.position(harvest.zxid).filter(|_| knows_ensemble);
+        let Some(position) = position else { return self.harvest_later(id) };
         let run = finished(process.checkpoint.take().expect("it is there"), position, stored);
         let Some(boot) = self.boot_of(id) else { return };
         let at = self.now + self.dice.between(self.setup.sync);

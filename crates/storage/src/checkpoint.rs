@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bytes::{Buf, BufMut};
-use zooid_ids::{LogIndex, Millis, Zxid};
+use zooid_ids::{ClusterId, LogIndex, Millis, Zxid};
 
 use crate::entry::{Chain, LogPosition};
 use crate::ledger::Ledger;
@@ -223,6 +223,12 @@ impl Checkpoints {
     #[must_use]
     pub fn files(&self) -> CheckpointFiles {
         self.files.clone()
+    }
+
+    /// The ensemble that runs are written for, as the ledger knows it.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.ledger.identity().cluster
     }
 
     /// Begins a run of the state at `position`: a base that holds everything if there is no
