@@ -7,6 +7,7 @@ only processes that it started itself. Start with `Cluster`.
 import os
 import re
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import configuration
@@ -39,6 +40,9 @@ class Cluster:
         self.journal = Journal(directory / "journal")
         self.processes: dict[str, subprocess.Popen] = {}
         self.rest_ports: list[int] = []
+        # JobManagers that end by themselves are started again; those that were.
+        self.is_supervised = False
+        self.revived: list[str] = []
         self.write_configuration(quorum)
 
     def write_configuration(self, quorum: str) -> None:
@@ -88,6 +92,21 @@ class Cluster:
     def exited(self) -> list[str]:
         """Processes that ended although nobody ended them."""
         return [f"{name} (exit {process.returncode})" for name, process in self.processes.items() if process.poll() is not None]
+
+    @contextmanager
+    def supervised(self):
+        """Within this, JobManagers that end by themselves are started again, as those who run Flink do it: a
+        JobManager ends when its client has found no server after all of its attempts."""
+        self.is_supervised = True
+        yield
+        self.is_supervised = False
+
+    def revive(self) -> None:
+        for number in range(JOBMANAGERS):
+            name = f"jobmanager-{number}"
+            if name in self.processes and self.processes[name].poll() is not None:
+                self.revived.append(name)
+                self.start_jobmanager(number)
 
     def kill(self, name: str) -> None:
         """SIGKILL; the cluster goes on without this process until it is started again."""
@@ -141,9 +160,15 @@ class Cluster:
         """The leader's REST interface, by the znodes."""
         return Rest(self.znodes.leader_port())
 
+    def is_complete(self) -> bool:
+        """True if every JobManager runs and has its place in the election."""
+        if self.is_supervised:
+            self.revive()
+        return len(self.znodes.latch_sessions()) == JOBMANAGERS and not self.exited()
+
     def wait_for_standby(self, limit: float) -> None:
-        """Until every JobManager has its place in the election."""
-        until("every JobManager in the latch", limit, lambda: len(self.znodes.latch_sessions()) == JOBMANAGERS)
+        """Until that is so."""
+        until("every JobManager in the latch", limit, self.is_complete)
 
     def moved_on(self, job: str, beyond: int, limit: float) -> int:
         """Waits until the job runs and a checkpoint later than `beyond` is complete; that checkpoint's id."""

@@ -18,11 +18,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 import needs  # noqa: E402
+from ensemble import Ensemble  # noqa: E402
 from ports import free_ports  # noqa: E402
 from server import Flavour, Server, flavour, zooid_binary  # noqa: E402
 
 from cluster import Cluster  # noqa: E402
-from scenarios import Scenario, Setting, plan  # noqa: E402
+from scenarios import Scenario, Setting, plan, plan_for_ensemble  # noqa: E402
 from waiting import Clock  # noqa: E402
 
 LIMIT_SECONDS = 540
@@ -42,9 +43,9 @@ def main() -> int:
     classpath = flink_classpath()
     jar = counting_job(classpath)
     directory = Path(tempfile.mkdtemp(prefix="zooid-flink-"))
-    print(f"Flink on {server_flavour.name}; logs and data in {directory}", flush=True)
+    print(f"Flink on {options.members} x {server_flavour.name}; logs and data in {directory}", flush=True)
     signal.alarm(options.limit)
-    passed, failed, left = run_all(server_flavour, directory, classpath, jar)
+    passed, failed, left = run_all(servers(server_flavour, directory, options.members), directory, classpath, jar)
     signal.alarm(0)
     if failed or options.keep:
         print(f"logs and data are kept in {directory}")
@@ -57,6 +58,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests/flink/run", description="Runs a real, highly available Flink cluster on a coordination server.")
     parser.add_argument("--server", default="zooid", choices=["zooid", "zookeeper", "zookeeper-3.8", "zookeeper-3.9"])
+    parser.add_argument("--members", type=int, default=1, choices=[1, 3, 5], help="servers: one, or an ensemble of so many (default %(default)s)")
     parser.add_argument("--limit", type=int, default=LIMIT_SECONDS, help="seconds after which the run is ended as failed (default %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep logs and data after success as well")
     return parser.parse_args()
@@ -95,20 +97,28 @@ def counting_job(classpath: str) -> Path:
     return jar
 
 
-def run_all(server_flavour: Flavour, directory: Path, classpath: str, jar: Path) -> tuple[int, int, int]:
-    """Both clusters, one after the other, on one server. How many scenarios passed, failed, were not reached."""
-    server = Server(server_flavour, config=SERVER_CONFIG, directory=directory / "server", port=free_ports(1)[0])
-    server.directory.mkdir()
-    passed, total = 0, len(plan(False)) + len(plan(True))
+def servers(server_flavour: Flavour, directory: Path, members: int) -> Server | Ensemble:
+    """What Flink's clusters run on; nothing is started yet."""
+    place = directory / "server"
+    place.mkdir()
+    if members > 1:
+        return Ensemble(server_flavour, members, config=SERVER_CONFIG, directory=place)
+    return Server(server_flavour, config=SERVER_CONFIG, directory=place, port=free_ports(1)[0])
+
+
+def run_all(on: Server | Ensemble, directory: Path, classpath: str, jar: Path) -> tuple[int, int, int]:
+    """Both clusters, one after the other, on the same servers. How many scenarios passed, failed, were not reached."""
+    planned = plan_for_ensemble if isinstance(on, Ensemble) else plan
+    passed, total = 0, len(planned(False)) + len(planned(True))
     cluster = None
     try:
-        server.start()
+        on.start()
         for tolerates in (False, True):
             name = "tolerant" if tolerates else "strict"
-            cluster = Cluster(name, directory / name, server.hosts, classpath, tolerates)
-            setting = Setting(server, cluster, jar)
+            cluster = Cluster(name, directory / name, on.hosts, classpath, tolerates)
+            setting = Setting(on, cluster, jar)
             print(f"\ncluster {name}: tolerate-suspended-connections {str(tolerates).lower()}", flush=True)
-            for scenario in plan(tolerates):
+            for scenario in planned(tolerates):
                 perform(scenario, setting, passed + 1, total)
                 passed += 1
         return passed, 0, 0
@@ -119,8 +129,8 @@ def run_all(server_flavour: Flavour, directory: Path, classpath: str, jar: Path)
         signal.alarm(0)
         if cluster:
             cluster.kill_all()
-        if server.alive():
-            server.kill()
+        if isinstance(on, Ensemble) or on.alive():
+            on.kill()
 
 
 def perform(scenario: Scenario, setting: Setting, number: int, total: int) -> None:

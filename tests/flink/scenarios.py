@@ -8,9 +8,11 @@ stay free of contradictions (`journal.py`) and no znode may point to a file that
 import re
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ensemble import Ensemble, Member
 from server import Server
 
 from cluster import Cluster
@@ -20,6 +22,7 @@ from waiting import Clock, until
 START_SECONDS = 90
 RECOVERY_SECONDS = 90
 GONE_SECONDS = 20
+QUORUM_LOST_SECONDS = 20
 # A client pings every third of its timeout: when it dies, its session has at least two thirds left.
 EARLIEST_EXPIRY_SECONDS = SESSION_SECONDS * 2 / 3 - 1
 LATEST_EXPIRY_SECONDS = SESSION_SECONDS + 10
@@ -36,7 +39,7 @@ WITHOUT_JOB = re.compile(
 class Setting:
     """What the scenarios act on. The job's id is known once it is submitted."""
 
-    server: Server
+    servers: Server | Ensemble
     cluster: Cluster
     jar: Path
     job: str = ""
@@ -53,17 +56,29 @@ class Scenario:
     act: Callable[[Setting], Iterator[str]]
 
 
+def plan_for_ensemble(tolerates_suspended: bool) -> list[Scenario]:
+    """The scenarios for one cluster on several servers, in order."""
+    kill, restart = kill_leading_server, restart_all_servers
+    if tolerates_suspended:
+        kill, restart = kill_leading_server_calmly, restart_all_servers_calmly
+    return [
+        BEGIN,
+        Scenario("kill the leading server", "SIGKILL the coordination server that leads, then start it on its data", kill),
+        Scenario("restart all servers", "SIGTERM one coordination server after the other and start it on its data, the leader last", restart),
+        Scenario("lose the quorum", f"SIGKILL the leading server and another one; both come back after {QUORUM_LOST_SECONDS} s", lose_quorum),
+        END,
+    ]
+
+
 def plan(tolerates_suspended: bool) -> list[Scenario]:
-    """The scenarios for one cluster, in order."""
-    begin = Scenario("start", "two JobManagers, a TaskManager, the counting job with a checkpoint every second", start)
-    end = Scenario("cancel", "cancel the job, then SIGTERM to all Flink processes, the leader last", cancel_and_stop)
+    """The scenarios for one cluster on one server, in order."""
     if tolerates_suspended:
         outages = Scenario("restart the server", "SIGKILL the coordination server three times and start it on its data", restart_server_thrice)
         handover = Scenario("stop the leader", "SIGTERM the leading JobManager; it closes its session, the standby must follow at once", terminate_leader)
-        return [begin, outages, handover, end]
+        return [BEGIN, outages, handover, END]
     takeover = Scenario("kill the leader", "SIGKILL the leading JobManager; the standby must resume the job", kill_leader)
-    outage = Scenario("restart the server", "SIGKILL the coordination server while the job runs and start it on its data", restart_server)
-    return [begin, takeover, outage, end]
+    restarted = Scenario("restart the server", "SIGKILL the coordination server while the job runs and start it on its data", restart_server)
+    return [BEGIN, takeover, restarted, END]
 
 
 def start(setting: Setting) -> Iterator[str]:
@@ -133,33 +148,111 @@ def replace_leader(setting: Setting, end_process: Callable[[str], None]) -> Gene
 
 
 def restart_server_thrice(setting: Setting) -> Iterator[str]:
+    with no_restarts(setting):
+        for pause in PAUSES_SECONDS:
+            time.sleep(pause)
+            yield from restart_server(setting)
+
+
+@contextmanager
+def no_restarts(setting: Setting):
     starts = setting.cluster.journal.starts()
-    for pause in PAUSES_SECONDS:
-        time.sleep(pause)
-        yield from restart_server(setting)
+    yield
     restarts = setting.cluster.journal.starts() - starts
-    assert restarts == 0, f"the job was restarted {restarts} times although all sessions outlived the server's restarts"
+    assert restarts == 0, f"the job was restarted {restarts} times although all sessions outlived the outages"
 
 
 def restart_server(setting: Setting) -> Iterator[str]:
+    server = setting.servers
+
+    def mend(clock: Clock) -> Iterator[str]:
+        server.start()
+        yield f"server serves again after {clock}"
+
+    yield from outage(setting, server.kill, mend)
+    assert not setting.cluster.exited(), f"Flink processes ended: {setting.cluster.exited()}"
+
+
+def kill_leading_server(setting: Setting) -> Iterator[str]:
+    ensemble = setting.servers
+    leader = ensemble.leader()
+
+    def mend(clock: Clock) -> Iterator[str]:
+        yield f"server {leader.number} led; server {ensemble.leader().number} leads after {clock}"
+        leader.spawn()
+        ensemble.wait_until_serving([leader])
+        yield f"server {leader.number} is back as {leader.mode} after {clock}"
+
+    yield from outage(setting, leader.kill, mend)
+
+
+def kill_leading_server_calmly(setting: Setting) -> Iterator[str]:
+    with no_restarts(setting):
+        yield from kill_leading_server(setting)
+
+
+def restart_all_servers(setting: Setting) -> Iterator[str]:
+    """The leader last, as operators do it."""
+    ensemble = setting.servers
+    for member in [*ensemble.followers(), ensemble.leader()]:
+
+        def mend(clock: Clock, member: Member = member) -> Iterator[str]:
+            member.spawn()
+            ensemble.wait_until_serving([member])
+            yield f"server {member.number} is back as {member.mode} after {clock}"
+
+        yield from outage(setting, member.stop, mend)
+
+
+def restart_all_servers_calmly(setting: Setting) -> Iterator[str]:
+    with no_restarts(setting):
+        yield from restart_all_servers(setting)
+
+
+def lose_quorum(setting: Setting) -> Iterator[str]:
+    ensemble = setting.servers
+    lost = [ensemble.leader(), ensemble.followers()[0]]
+
+    def kill_both() -> None:
+        for member in lost:
+            member.kill()
+
+    def mend(clock: Clock) -> Iterator[str]:
+        time.sleep(QUORUM_LOST_SECONDS)
+        for member in lost:
+            member.spawn()
+        ensemble.wait_until_serving(ensemble.members)
+        yield f"servers {' and '.join(str(member.number) for member in lost)} were gone; all serve again after {clock}"
+
+    # Flink's clients give up when they find no server for as long as a session lasts.
+    with setting.cluster.supervised():
+        yield from outage(setting, kill_both, mend, sessions_stay=QUORUM_LOST_SECONDS < SESSION_SECONDS)
+    revived = ", ".join(setting.cluster.revived)
+    yield f"JobManagers that had given up, and were started again as whoever supervises them does: {revived or 'none'}"
+
+
+def outage(setting: Setting, disturb: Callable[[], object], mend: Callable[[Clock], Iterator[str]], sessions_stay: bool = True) -> Iterator[str]:
+    """Servers go and come back: the job goes on, or is restarted from the last checkpoint that was complete."""
     cluster, job, znodes = setting.cluster, setting.job, setting.cluster.znodes
     leader, sessions, starts = cluster.leader(), znodes.latch_sessions(), cluster.journal.starts()
     kept = set(znodes.checkpoints(job))
     clock = Clock()
-    setting.server.kill()
+    disturb()
     completed, newest = cluster.journal.completed(), cluster.journal.newest()
-    setting.server.start()
-    yield f"server serves again after {clock}"
+    yield from mend(clock)
     check_nothing_lost(setting, completed, newest, kept)
     later = cluster.moved_on(job, beyond=newest, limit=RECOVERY_SECONDS)
     moved = cluster.leader() != leader
     setting.leadership_moved_in_outage |= moved
     restarts = cluster.journal.starts() - starts
-    yield f"job runs, checkpoint {later} complete after {clock} (before: {completed}); {'another' if moved else 'the same'} leader, job restarts: {restarts}"
+    restored = f", restored checkpoint {cluster.journal.last_start()}" if restarts else ""
+    yield (
+        f"job runs, checkpoint {later} complete after {clock} (before: {completed}); "
+        f"{'another' if moved else 'the same'} leader, job restarts: {restarts}{restored}"
+    )
     cluster.wait_for_standby(RECOVERY_SECONDS)
     now = znodes.latch_sessions()
-    assert now == sessions, f"the JobManagers' sessions were {sessions}, now they are {now}: not all were re-attached"
-    assert not cluster.exited(), f"Flink processes ended: {cluster.exited()}"
+    assert now == sessions or not sessions_stay, f"the JobManagers' sessions were {sessions}, now they are {now}: not all were re-attached"
     check_witnesses(setting)
 
 
@@ -214,3 +307,7 @@ def check_witnesses(setting: Setting) -> None:
     setting.cluster.journal.check()
     dangling = until("the checkpoints' znodes", RECOVERY_SECONDS, lambda: [setting.cluster.znodes.dangling(setting.job)])[0]
     assert not dangling, f"znodes point to files that are not there: {dangling}"
+
+
+BEGIN = Scenario("start", "two JobManagers, a TaskManager, the counting job with a checkpoint every second", start)
+END = Scenario("cancel", "cancel the job, then SIGTERM to all Flink processes, the leader last", cancel_and_stop)
