@@ -16,7 +16,7 @@ use crate::Member;
 use crate::quorum::Voters;
 
 /// The voters, while they are being changed those to come, and the lives that count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// The set that is in force.
     pub voters: Voters,
@@ -80,7 +80,7 @@ impl Config {
 
 /// The configs of one server's log, each with the entry that holds it, ascending. The first counts
 /// for everything before the second; a log is never cut before it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Configs(Vec<(Zxid, Config)>);
 
 impl Configs {

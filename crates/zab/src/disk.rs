@@ -1,13 +1,14 @@
 //! What this server's disk was given and has not spoken of.
 
 use alloc::collections::VecDeque;
+use core::hash::{Hash, Hasher};
 
 use zooid_ids::{Instant, Zxid};
 
 use crate::{Promise, Ticket};
 
 /// One thing that the disk makes durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Written {
     Promise(Promise),
     /// Entries up to this one.
@@ -47,5 +48,13 @@ impl Disk {
     /// Since when it is at what it is at.
     pub(crate) fn busy_since(&self) -> Option<Instant> {
         self.writing.front().map(|(_, _, since)| *since)
+    }
+}
+
+/// What it is at; not what its tickets are called, nor since when.
+impl Hash for Disk {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.writing.len().hash(state);
+        self.writing.iter().for_each(|(_, written, _)| written.hash(state));
     }
 }

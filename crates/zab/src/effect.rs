@@ -17,7 +17,7 @@ pub struct Ticket(pub u64);
 pub struct SyncTicket(pub u64);
 
 /// One thing to do. Each may be done as soon as it is out; those of the disk in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Make a promise durable, then say so.
     Promise {

@@ -6,7 +6,7 @@ use zooid_ids::{Epoch, Millis, Zxid};
 use crate::{Config, Member};
 
 /// One place in the order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its place.
     pub zxid: Zxid,
@@ -19,7 +19,7 @@ pub struct Entry {
 }
 
 /// What an entry holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// A leader starts its epoch: the entry with counter 0. It commits all that stands before it,
     /// and says who votes from here on.
@@ -31,7 +31,7 @@ pub enum Body {
 }
 
 /// An epoch that a server has promised to no leader but this one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Promise {
     /// The epoch.
     pub epoch: Epoch,

@@ -18,7 +18,7 @@ use crate::server::{Next, Server};
 use crate::{Effect, Entry, Member, Promise, SyncTicket};
 
 /// A learner's state.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Following {
     leader: ServerId,
     /// The channel, and who is at its other end.
@@ -32,7 +32,7 @@ pub(crate) struct Following {
     promising: Option<Epoch>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Dialing,
     Discovery,

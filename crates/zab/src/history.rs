@@ -18,7 +18,7 @@ use crate::{Body, Config, Effect, Entry, Member, Recovered};
 
 /// The last entry of each epoch that a log holds, ascending; the position from which on it holds
 /// entries comes first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EpochEnds(Vec<Zxid>);
 
 impl EpochEnds {
@@ -82,7 +82,7 @@ impl Default for EpochEnds {
 }
 
 /// See the picture above.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct History {
     committed: Zxid,
     /// Entries of the log in `(committed, recovered]` that this process has never seen: applied

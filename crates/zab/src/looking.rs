@@ -8,6 +8,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use zooid_ids::{Epoch, Instant, Millis, ServerId};
 
@@ -20,7 +21,7 @@ const RESEND: Millis = Millis(100);
 const RESEND_MAX: Millis = Millis(2000);
 
 /// A server that looks for a leader.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Looking {
     /// What it proposes of its own: itself, or whom it handed over to, or whom it forms the ensemble
     /// with. None for a server without a vote: it waits to hear of a candidate or a leader.
@@ -38,7 +39,7 @@ pub(crate) struct Looking {
 }
 
 /// What a server said that has elected somebody.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Settled {
     leader: ServerId,
     epoch: Epoch,
@@ -180,5 +181,13 @@ impl Looking {
     fn tell(&self, server: &Server, to: ServerId, out: &mut Vec<Effect>) {
         let notification = server.notification(Standing::Looking, self.vote);
         out.push(Effect::Notify { to, notification });
+    }
+}
+
+/// Without its clocks.
+impl Hash for Looking {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { decide_at: _, resend_at: _, resend: _, .. } = self;
+        (self.own, self.vote, &self.votes, &self.settled).hash(state);
     }
 }

@@ -18,7 +18,7 @@ pub struct ChannelId(pub u64);
 
 /// Whom a server would follow. Votes are ordered by what the candidate has in its log, since the
 /// one who has most loses nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vote {
     /// The last entry that is durable at the candidate.
     pub zxid: Zxid,
@@ -27,7 +27,7 @@ pub struct Vote {
 }
 
 /// What a server is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// It looks for a leader.
     Looking,
@@ -38,7 +38,7 @@ pub enum Standing {
 }
 
 /// One message of the election.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Notification {
     /// Who says so.
     pub from: Member,
@@ -51,7 +51,7 @@ pub struct Notification {
 }
 
 /// How a learner's log becomes the beginning of the leader's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Plan {
     /// It is already: entries follow.
     Diff,
@@ -62,7 +62,7 @@ pub enum Plan {
 }
 
 /// One message of a channel, with ZAB's names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// Learner: who I am and what I have promised. (FOLLOWERINFO, OBSERVERINFO)
     Info {

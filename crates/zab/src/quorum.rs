@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use zooid_ids::{ServerId, Zxid};
 
 /// Where a voter is counted, and for how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// Its group.
     pub group: u64,
@@ -25,7 +25,7 @@ impl Default for Seat {
 }
 
 /// A set of voters of which enough can decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Voters(BTreeMap<ServerId, Seat>);
 
 impl Voters {

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use zooid_ids::{Epoch, Incarnation, Instant, Millis, ServerId, Zxid};
 
@@ -11,7 +12,7 @@ use crate::message::{Notification, Standing, Vote};
 use crate::{Config, Effect, Member, Promise, Settings, SyncTicket};
 
 /// A server without its role.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) member: Member,
     pub(crate) settings: Settings,
@@ -36,7 +37,7 @@ pub(crate) struct Server {
 }
 
 /// What comes after a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Next {
     /// The election: after the disk has spoken of everything.
     Look,
@@ -128,5 +129,14 @@ impl Server {
 
     pub(crate) fn notification(&self, standing: Standing, vote: Option<Vote>) -> Notification {
         Notification { from: self.member, standing, round: self.round, vote }
+    }
+}
+
+/// Without what it was told at its start, its clocks, and the number of its election.
+impl Hash for Server {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { settings: _, now: _, wall: _, round: _, .. } = self;
+        (self.member, &self.history, &self.disk, &self.replacing, self.promise).hash(state);
+        (self.suspect, &self.acknowledged, self.yields_to, &self.syncs).hash(state);
     }
 }

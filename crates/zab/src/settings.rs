@@ -7,7 +7,7 @@ use zooid_ids::{Incarnation, Millis, ServerId, Zxid};
 use crate::{Config, EpochEnds, Promise};
 
 /// Who a server is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Member {
     /// Its number in the ensemble.
     pub id: ServerId,
@@ -17,7 +17,7 @@ pub struct Member {
 
 /// What recovery found in the log: where agreement goes on from. The default is what an empty
 /// directory holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Recovered {
     /// The last durable entry, or the checkpoint's if the log is empty.
     pub last: Zxid,
@@ -38,7 +38,7 @@ pub struct Recovered {
 }
 
 /// What can be set without changing what is agreed. Times matter for liveness only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// From this counter on a new epoch is started in place; the rest is room for what is under
     /// way. At 20,000 entries a second the default lasts two and a half days.

@@ -15,7 +15,7 @@ use crate::Effect;
 use crate::server::{Next, Server};
 
 /// A leader that is about to hand over.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Handing {
     /// It goes on leading if nobody could take over by then.
     give_up: Instant,

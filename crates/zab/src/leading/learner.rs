@@ -6,7 +6,7 @@ use crate::Member;
 use crate::history::EpochEnds;
 
 /// A learner, at the other end of a channel.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Learner {
     pub(super) member: Member,
     pub(super) epoch: Epoch,
@@ -23,7 +23,7 @@ pub(super) struct Learner {
 }
 
 /// How far a learner is.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Stage {
     /// It said who it is.
     Known,
@@ -52,7 +52,7 @@ impl Learner {
 }
 
 /// A learner, as operators are shown it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LearnerView {
     /// Which server.
     pub id: ServerId,

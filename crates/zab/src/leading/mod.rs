@@ -41,7 +41,7 @@ use learner::{Learner, Stage};
 use rounds::{Question, Rounds};
 
 /// The leader's state.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Leading {
     phase: Phase,
     epoch: Epoch,
@@ -66,7 +66,7 @@ pub(crate) struct Leading {
     handing: Option<Handing>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Phase {
     Gathering,
     Promising,

@@ -24,7 +24,7 @@ use crate::{Effect, SyncTicket};
 const GAP: Millis = Millis(10);
 
 /// The rounds of one leader, and the questions that wait for them.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Rounds {
     /// The round that began last.
     newest: u64,
@@ -36,7 +36,7 @@ pub(super) struct Rounds {
 }
 
 /// A question that waits for a round.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Asked {
     /// The learner that asks; none for this server itself.
     by: Option<ChannelId>,
@@ -46,7 +46,7 @@ struct Asked {
 }
 
 /// What is asked.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Question {
     /// Is everything up to here all that was committed?
     Sync { ticket: SyncTicket, zxid: Zxid },
