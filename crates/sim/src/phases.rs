@@ -66,14 +66,16 @@ impl World {
     fn core(&mut self) -> Vec<ServerId> {
         let all: Vec<ServerId> = self.servers.keys().copied().collect();
         let counting = self.counting();
-        let quorum = self.setup.voters as usize / 2 + 1;
-        if counting.len() < quorum || self.dice.once_in(2) {
+        if !self.is_quorum(&counting) || self.dice.once_in(2) {
             return all;
         }
-        let mut core = counting;
-        while core.len() > quorum {
+        let mut core = counting.clone();
+        for _ in 0..2 * counting.len() {
             let at = self.dice.roll(core.len() as u64) as usize;
-            core.swap_remove(at);
+            let one = core.swap_remove(at);
+            if !self.is_quorum(&core) {
+                core.push(one);
+            }
         }
         core
     }
@@ -119,8 +121,12 @@ impl World {
     /// A disk may be lost only if enough others know what was agreed.
     fn may_lose(&self, id: ServerId) -> bool {
         let counting = self.counting();
-        let others = counting.iter().filter(|other| **other != id).count() as u64;
-        id.0 > self.setup.voters && !counting.is_empty() || others > self.setup.voters / 2
+        let others: Vec<ServerId> = counting.into_iter().filter(|other| *other != id).collect();
+        self.is_quorum(&others)
+    }
+
+    fn is_quorum(&self, ids: &[ServerId]) -> bool {
+        self.setup.config().is_quorum(|id| ids.contains(&id))
     }
 
     /// Its disk is replaced by an empty one.

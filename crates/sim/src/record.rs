@@ -41,9 +41,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn new(voters: u64) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
-            first_config: Rc::new(Config::of((1..=voters).map(ServerId))),
+            first_config: Rc::new(config),
             archive: BTreeMap::new(),
             leaders: BTreeMap::new(),
             digests: BTreeMap::new(),

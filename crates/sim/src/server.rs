@@ -15,7 +15,7 @@ use zooid_session::handshake::Timeouts;
 use zooid_storage::{Identity, LogPosition};
 use zooid_tree::{HandOver, Record};
 use zooid_zab::message::{ChannelId, Message, Notification};
-use zooid_zab::{Config, Effect as Agreed, Member};
+use zooid_zab::{Effect as Agreed, Member};
 
 use crate::client::ADDRESS;
 use crate::dice::Dice;
@@ -152,7 +152,7 @@ impl World {
         let settings = settings(&self.setup, member, boot, cluster, key);
         let clock = server.clock(now);
         self.trace.tell(now, format_args!("server {id} starts, {}", recovered.last));
-        let voters = Config::of((1..=self.setup.voters).map(ServerId));
+        let voters = self.setup.config();
         let suspect = recovered.suspect;
         let node = Node::start(settings, clock, tree, voters, &recovered);
         self.server(id).process = Some(Process::new(node, boot, suspect));

@@ -1,6 +1,9 @@
 //! What one world is like: drawn anew from each seed, so that every size and limit meets every fault.
 
-use zooid_ids::Millis;
+use std::collections::BTreeMap;
+
+use zooid_ids::{Millis, ServerId};
+use zooid_zab::{Config, Seat, Voters};
 
 use crate::dice::Dice;
 
@@ -12,6 +15,8 @@ pub(crate) type Span = (u64, u64);
 pub struct Setup {
     /// Servers with a vote; the first ones.
     pub voters: u64,
+    /// Their groups and weights, where they are not all equal.
+    pub seats: Vec<Seat>,
     /// Servers without; the last ones.
     pub observers: u64,
     /// Who connects.
@@ -47,11 +52,21 @@ fn up_to(longest: u64, spans: &[Span]) -> &[Span] {
     &spans[..spans.iter().take_while(|span| span.1 <= longest).count()]
 }
 
+/// One ensemble in eight has groups or weights.
+fn seats(voters: u64, dice: &mut Dice) -> Vec<Seat> {
+    if voters < 3 || dice.next() >> 32 & 7 != 0 {
+        return Vec::new();
+    }
+    let groups = 1 + dice.roll(3);
+    (0..voters).map(|_| Seat { group: dice.roll(groups), weight: dice.roll(4) }).collect()
+}
+
 impl Default for Setup {
     /// Three servers and three clients on a good network.
     fn default() -> Self {
         Self {
             voters: 3,
+            seats: Vec::new(),
             observers: 0,
             clients: 3,
             tick: Millis(500),
@@ -69,9 +84,12 @@ impl Default for Setup {
 
 impl Setup {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let mut seating = dice.clone();
         let tick = Millis(dice.pick(&[50, 200, 500, 500, 2000]));
+        let voters = dice.pick(&[1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
         Self {
-            voters: dice.pick(&[1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
+            voters,
+            seats: seats(voters, &mut seating),
             observers: dice.pick(&[0, 0, 0, 1, 2]),
             clients: 1 + dice.roll(5) as usize,
             tick,
@@ -84,6 +102,14 @@ impl Setup {
             gather: dice.pick(&[(1, 1), (1, 200), (1, 5000)]),
             loss: dice.pick(&[0, 0, 3, 20]),
         }
+    }
+
+    /// Who decides at first.
+    pub(crate) fn config(&self) -> Config {
+        let ids = (1..=self.voters).map(ServerId);
+        let seated = Voters::seated(ids.clone().zip(self.seats.iter().copied()));
+        let equal = || Voters::majority(ids);
+        Config { voters: seated.unwrap_or_else(equal), next: None, registered: BTreeMap::new() }
     }
 
     pub(crate) fn agreement(&self) -> zooid_zab::Settings {

@@ -71,7 +71,7 @@ impl World {
             ended: Vec::new(),
             connections: 0,
             cut_off: BTreeSet::new(),
-            record: Record::new(setup.voters),
+            record: Record::new(setup.config()),
             trace: Trace { lines: traced.then(Vec::new) },
             happened: 0,
             setup,
