@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("judgement", "workload")
 
 import server as servers  # noqa: E402
 from ensemble import Ensemble  # noqa: E402
-from judgement import judge  # noqa: E402
+from judgement import judge, judge_by_logs  # noqa: E402
 from workload import Workload  # noqa: E402
 
 # Short ticks, so that what takes ticks does not take minutes: followers are given up after 2.5 s.
@@ -70,7 +70,11 @@ class Run:
         print(f"{what}: every client writes again after {self.workload.goes_on(limit):.2f} s")
 
     def judge(self, expired: int = 0) -> None:
+        """The end of the ensemble as well: the logs are read by another program."""
         print(judge(self.ensemble, self.workload, expired))
+        self.ensemble.kill()
+        if self.ensemble.flavour.is_zooid:
+            print(judge_by_logs(self.ensemble, self.workload.recorder))
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 One function for each promise. Start with `judge`.
 """
 
+import os
+import subprocess
 from collections import defaultdict
 
 from ensemble import Ensemble, Member
 from jute import Stat
 from rawclient import RawClient
 
-from workload import LIVE, SHARED, Workload, Write, Writer
+from workload import LIVE, SHARED, Recorder, Workload, Write, Writer
 
 Tree = dict[str, tuple[bytes, Stat]]
 
@@ -35,6 +37,23 @@ def judge(ensemble: Ensemble, workload: Workload, expired: int = 0) -> str:
     reads, events = sum(reader.reads for reader in workload.readers), sum(reader.events for reader in workload.readers)
     assert events, "no watch was ever told anything: the readers checked nothing of it"
     return f"{len(writes) - doubt} writes acknowledged, {doubt} in doubt, {reads} reads, {events} events; {levels}"
+
+
+def judge_by_logs(ensemble: Ensemble, recorder: Recorder) -> str:
+    """Every answer and every event that clients were told, held against what the logs of the servers, which have
+    ended, say was agreed: by the oracle that judges simulated servers. What was judged, in a sentence."""
+    status, said = ask_judge(ensemble, recorder)
+    forgetful = "commitLogCount" in ensemble.config and status == 2
+    assert status == 0 or forgetful, said
+    return said
+
+
+def ask_judge(ensemble: Ensemble, recorder: Recorder) -> tuple[int, str]:
+    recording = ensemble.directory / "frames.jsonl"
+    recorder.write(recording)
+    members = [f"--member={member.number}:{member.port}:{member.data_dir}" for member in ensemble.members]
+    done = subprocess.run([os.environ["ZOOID_JUDGE"], recording, *members], capture_output=True, text=True)
+    return done.returncode, (done.stdout + done.stderr).strip()
 
 
 def read_tree(member: Member) -> Tree:

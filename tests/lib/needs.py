@@ -74,6 +74,13 @@ def run_quietly(command: list, environment: dict | None = None) -> None:
         raise SystemExit(f"{' '.join(map(str, command))[:300]} failed:\n{done.stdout[-4000:]}")
 
 
+def judge() -> Path:
+    """The program that judges recordings, built from this checkout."""
+    say("building zooid-judge")
+    run_quietly(["cargo", "build", "--quiet", "--locked", "--package", "zooid-judge", "--manifest-path", TESTS.parent / "Cargo.toml"])
+    return Path(os.environ.get("CARGO_TARGET_DIR") or TESTS.parent / "target") / "debug/zooid-judge"
+
+
 def jdk() -> None:
     """A Java compiler; Debian's default JDK unless one is on the path."""
     if not shutil.which("javac"):

@@ -20,7 +20,7 @@ enum Floor {
     Outside,
 }
 
-const FLOORS: [(&str, Floor); 15] = [
+const FLOORS: [(&str, Floor); 16] = [
     ("ids", Number(0)),
     ("model", Number(1)),
     ("wire", Number(2)),
@@ -35,6 +35,7 @@ const FLOORS: [(&str, Floor); 15] = [
     ("zooid", Number(6)),
     ("oracle", Development),
     ("sim", Development),
+    ("judge", Development),
     ("xtask", Outside),
 ];
 

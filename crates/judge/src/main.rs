@@ -1,0 +1,95 @@
+//! Judges a recording against the logs of the servers, and says what was judged or what is wrong.
+#![expect(clippy::print_stdout, reason = "this is a command")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::Parser;
+use zooid_ids::ServerId;
+use zooid_judge::{conversations, server_log};
+use zooid_oracle::{History, Terms, Told, judge};
+
+/// Judges what the clients of real servers were told, from a recording and the servers' logs.
+///
+/// Example: zooid-judge frames.jsonl --member 1:2181:/tmp/1/data --member 2:2182:/tmp/2/data. The
+/// exit code is 1 if a guarantee was broken, 2 if it cannot be judged.
+#[derive(Parser)]
+struct Arguments {
+    /// One frame a line
+    recording: PathBuf,
+    /// A stopped server: its number, its client port, its dataDir
+    #[arg(long = "member", required = true)]
+    members: Vec<Stopped>,
+}
+
+/// `1:2181:/data`.
+#[derive(Clone)]
+struct Stopped {
+    id: ServerId,
+    port: u16,
+    data: PathBuf,
+}
+
+impl FromStr for Stopped {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, ':');
+        let mut part = || parts.next().ok_or("write NUMBER:PORT:DATADIR");
+        let id = part()?.parse().map_err(|error| format!("the number: {error}"))?;
+        let port = part()?.parse().map_err(|error| format!("the port: {error}"))?;
+        Ok(Self { id: ServerId(id), port, data: part()?.into() })
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            println!("cannot be judged: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// True if every guarantee was kept.
+fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
+    let ports = arguments.members.iter().map(|member| (member.port, member.id));
+    let ports: BTreeMap<u16, ServerId> = ports.collect();
+    let recording = BufReader::new(File::open(&arguments.recording)?);
+    let conversations = conversations(recording, &ports)?;
+    let (mut servers, mut whole) = (Vec::new(), None);
+    for Stopped { id, data, .. } in &arguments.members {
+        let (log, is_whole) = server_log(*id, data)?;
+        if is_whole {
+            whole = Some(log.entries.clone());
+        }
+        servers.push(log);
+    }
+    let log = whole.ok_or("no member's log reaches back to the first entry")?;
+    let history = History { log, conversations, servers };
+    // Nobody outside knows when a leader heard of a client.
+    let violations = judge(&history, &Terms { relay: u64::MAX });
+    violations.iter().for_each(|violation| println!("{violation}"));
+    println!("{}: {} violations", summary(&history), violations.len());
+    Ok(violations.is_empty())
+}
+
+fn summary(history: &History) -> String {
+    let told = || history.conversations.iter().flat_map(|one| &one.told);
+    let events = told().filter(|told| matches!(told, Told::Event { .. })).count();
+    format!(
+        "{} conversations with {} answers and {events} events, against {} entries of the log on {} \
+         servers",
+        history.conversations.len(),
+        told().count() - events,
+        history.log.len(),
+        history.servers.len(),
+    )
+}
