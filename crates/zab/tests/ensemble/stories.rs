@@ -1,6 +1,6 @@
 //! Stories of ensembles, one per file of `testdata/ensemble`: commands, and after `----` what the
 //! servers did. To rewrite what is expected, run with `REWRITE=1`, read the difference, and keep it
-//! only if you can explain it.
+//! only if you can explain it. `testdata/README.md` lists which story tells which of ZooKeeper's bugs.
 //!
 //! - `servers voters=3 [observers=1] [rollover=5] [seed=1] [down=1] [ms=1000]`: boot them all
 //!   but one and let them come together

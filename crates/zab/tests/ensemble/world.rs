@@ -476,6 +476,7 @@ impl World {
         let server = self.server(id);
         assert!(server.applied.len() >= needed, "sync at {id} answered too early");
         server.synced.push(ticket);
+        self.tell(id, "has all that there was when it was asked");
     }
 
     fn touched(&mut self, id: ServerId, channel: Option<ChannelId>, payload: Bytes) {
