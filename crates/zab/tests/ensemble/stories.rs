@@ -9,6 +9,7 @@
 //! - `wipe server=1`: power off, and an empty disk in the place of the old one
 //! - `copy server=1`, `restore server=1`: power off, and the disk as it was when it was copied
 //! - `isolate server=1`, `cut from=1 to=2`, `heal`: the network
+//! - `vanish from=1 to=2`: the next entries get lost on a channel that goes on, against the rules
 //! - `pause server=1`: as SIGSTOP; again to go on
 //! - `propose server=1 [count=3]`: clients of that server write
 //! - `touch server=1 [urgent]`, `sync server=1`: clients of that server are heard, or ask to see all
@@ -66,6 +67,10 @@ fn run(slot: &mut Option<World>, case: &TestCase) -> String {
         "cut" => {
             let (from, to) = (ServerId(number("from", 0)), ServerId(number("to", 0)));
             world.cut.insert((from, to));
+        }
+        "vanish" => {
+            let (from, to) = (ServerId(number("from", 0)), ServerId(number("to", 0)));
+            world.vanish = Some((from, to));
         }
         "heal" => world.cut.clear(),
         "pause" => world.server(server).paused ^= true,

@@ -121,6 +121,9 @@ pub(crate) struct World {
     pub(crate) lives: u128,
     /// A copy of a disk, for later.
     pub(crate) copy: Option<Stored>,
+    /// The next entries from the first to the second vanish, and the channel goes on: no network
+    /// may do that.
+    pub(crate) vanish: Option<(ServerId, ServerId)>,
 }
 
 impl World {
@@ -147,6 +150,7 @@ impl World {
             next_touch: 0,
             lives: 0,
             copy: None,
+            vanish: None,
         };
         for id in ids {
             world.boot(id);
@@ -529,6 +533,10 @@ impl World {
         if self.cut.contains(&(from, to)) {
             // It loses nothing but its end: what cannot arrive ends it, later.
             return self.break_channel(channel, from);
+        }
+        let carries = matches!(message, Message::Entries { .. });
+        if carries && self.vanish.take_if(|lost| *lost == (from, to)).is_some() {
+            return self.tell(to, "misses a message");
         }
         let at = (now + delay).max(state.last_arrival[way]);
         state.last_arrival[way] = at;

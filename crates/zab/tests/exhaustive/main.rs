@@ -29,7 +29,7 @@ struct World {
     budget: &'static str,
 }
 
-const SMALL: [World; 8] = [
+const SMALL: [World; 9] = [
     World { name: "two writes", begins: Model::formed, budget: "LFFPP" },
     World { name: "a crash", begins: Model::formed, budget: "LFFFPC" },
     World { name: "two leaders, a crash", begins: Model::formed, budget: "LLFFPC" },
@@ -37,17 +37,18 @@ const SMALL: [World; 8] = [
     World { name: "a deposed leader asked for all", begins: Model::formed, budget: "LLFFSB" },
     World { name: "a deposed leader is touched", begins: Model::formed, budget: "LLFFTB" },
     World { name: "torn logs, a crash", begins: Model::torn, budget: "LLFFC" },
+    World { name: "first boot", begins: Model::fresh, budget: "LLFFF" },
     World { name: "first boot, a lost disk", begins: Model::fresh, budget: "LLFFFW" },
 ];
 
 const DEEP: [World; 7] = [
-    World { name: "two leaders, two crashes", begins: Model::formed, budget: "LLFFFPCC" },
-    World { name: "a crash, a broken connection", begins: Model::formed, budget: "LLFFFPCB" },
-    World { name: "a sync, a silent leader", begins: Model::formed, budget: "LLFFFSQB" },
-    World { name: "a touch, a silent leader", begins: Model::formed, budget: "LLFFFTQB" },
+    World { name: "two crashes", begins: Model::formed, budget: "LLFFPCC" },
+    World { name: "a crash and a broken connection", begins: Model::formed, budget: "LLFFPCB" },
+    World { name: "two crashes and a broken one", begins: Model::formed, budget: "LLFFPCCB" },
+    World { name: "a sync, a silent leader", begins: Model::formed, budget: "LLFFFSQ" },
+    World { name: "a touch, a silent leader", begins: Model::formed, budget: "LLFFFTQ" },
     World { name: "a lost disk", begins: Model::formed, budget: "LLFFFPW" },
-    World { name: "torn logs, two crashes", begins: Model::torn, budget: "LLFFFCC" },
-    World { name: "first boot, a lost disk", begins: Model::fresh, budget: "LLFFFFFPW" },
+    World { name: "torn logs, another crash", begins: Model::torn, budget: "LLFFFC" },
 ];
 
 const LARGE: World = World {
