@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::verify::Findings;
@@ -34,6 +35,12 @@ impl Cargo {
             self.words.push(' ');
             self.words.push_str(argument);
         }
+        self
+    }
+
+    /// The same call in another folder.
+    pub(crate) fn folder(mut self, folder: &Path) -> Cargo {
+        self.command.current_dir(folder);
         self
     }
 

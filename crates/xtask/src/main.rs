@@ -1,11 +1,13 @@
 //! Build tasks, called as `cargo xtask <task>`.
 //!
 //! `verify` is everything that has to hold before a commit reaches others, and changes nothing;
-//! `fix` mends what a machine can mend. This crate knows no other crate of the workspace: it reads
-//! their manifests and sources as text and runs `cargo`.
+//! `fix` mends what a machine can mend; `mutations` shows that the tests notice known bugs. This
+//! crate knows no other crate of the workspace: it reads their manifests and sources as text and
+//! runs `cargo`.
 //!
 //! Start with [`verify`], whose list of steps is the table of contents.
 
+mod mutations;
 mod verify;
 
 mod cargo;
@@ -36,12 +38,15 @@ enum Task {
     Verify(verify::Options),
     /// Mend what a machine can mend: formatting, and lints that carry a suggestion.
     Fix(fix::Options),
+    /// Put known bugs back into a copy, one at a time, and tell what catches each.
+    Mutations(mutations::Options),
 }
 
 fn main() -> ExitCode {
     let passed = match Arguments::parse().task {
         Task::Verify(options) => verify::run(&options),
         Task::Fix(options) => fix::run(&options),
+        Task::Mutations(options) => mutations::run(&options),
     };
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
