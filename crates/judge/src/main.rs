@@ -12,6 +12,7 @@ use std::str::FromStr;
 use clap::Parser;
 use zooid_ids::ServerId;
 use zooid_judge::{conversations, server_log};
+use zooid_oracle::agreement::merge;
 use zooid_oracle::{History, Terms, Told, judge};
 
 /// Judges what the clients of real servers were told, from a recording and the servers' logs.
@@ -64,16 +65,16 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let ports: BTreeMap<u16, ServerId> = ports.collect();
     let recording = BufReader::new(File::open(&arguments.recording)?);
     let conversations = conversations(recording, &ports)?;
-    let (mut servers, mut whole) = (Vec::new(), None);
+    let (mut servers, mut any_whole) = (Vec::new(), false);
     for Stopped { id, data, .. } in &arguments.members {
         let (log, is_whole) = server_log(*id, data)?;
-        if is_whole {
-            whole = Some(log.entries.clone());
-        }
+        any_whole |= is_whole;
         servers.push(log);
     }
-    let log = whole.ok_or("no member's log reaches back to the first entry")?;
-    let history = History { log, conversations, servers };
+    if !any_whole {
+        return Err("no member's log reaches back to the first entry".into());
+    }
+    let history = History { log: merge(&servers), conversations, servers };
     // Nobody outside knows when a leader heard of a client.
     let violations = judge(&history, &Terms { relay: u64::MAX });
     violations.iter().for_each(|violation| println!("{violation}"));

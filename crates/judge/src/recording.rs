@@ -51,6 +51,12 @@ pub enum RecordingError {
         /// The port.
         port: u16,
     },
+    /// A connection that does not begin with what its client sent.
+    #[error("line {line}: the server speaks first")]
+    Unbidden {
+        /// Which, from 1.
+        line: usize,
+    },
     /// An answer to nothing.
     #[error("line {line}: an answer to {xid:?}, which was not asked")]
     Unasked {
@@ -102,7 +108,8 @@ pub fn conversations(
         match (said.sent, is_new) {
             (true, true) => conversation.greeting = greeting(frame, at).map_err(wrong)?,
             (true, false) => conversation.asked.push(asked(frame, at).map_err(wrong)?),
-            (false, _) => hear(conversation, frame, at, line)?,
+            (false, true) => return Err(RecordingError::Unbidden { line }),
+            (false, false) => hear(conversation, frame, at, line)?,
         }
     }
     Ok(all.into_values().collect())
@@ -152,7 +159,10 @@ fn hear(
 
 fn from_hex(digits: &str) -> Option<Bytes> {
     let pairs = digits.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let whole = digits.len().is_multiple_of(2);
-    pairs.map(byte).collect::<Option<Vec<u8>>>().filter(|_| whole).map(Bytes::from)
+    let byte = |pair: &[u8]| Some(from_digit(pair[0])? << 4 | from_digit(*pair.get(1)?)?);
+    pairs.map(byte).collect::<Option<Vec<u8>>>().map(Bytes::from)
+}
+
+fn from_digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16)?.try_into().ok()
 }
