@@ -72,9 +72,11 @@ class Run:
     def judge(self, expired: int = 0) -> None:
         """The end of the ensemble as well: the logs are read by another program."""
         print(judge(self.ensemble, self.workload, expired))
+        digests = [(member.number, *shown) for member in self.ensemble.members for shown in member.digests().items()]
         self.ensemble.kill()
         if self.ensemble.flavour.is_zooid:
-            print(judge_by_logs(self.ensemble, self.workload.recorder))
+            assert {number for number, _, _ in digests} == {member.number for member in self.ensemble.members}, digests
+            print(judge_by_logs(self.ensemble, self.workload.recorder, digests))
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from rawclient import RawClient
 from workload import LIVE, SHARED, Recorder, Workload, Write, Writer
 
 Tree = dict[str, tuple[bytes, Stat]]
+# A member's number, a zxid in hexadecimal digits, the digest of its tree there.
+Digest = tuple[int, str, str]
 
 
 def judge(ensemble: Ensemble, workload: Workload, expired: int = 0) -> str:
@@ -39,21 +41,22 @@ def judge(ensemble: Ensemble, workload: Workload, expired: int = 0) -> str:
     return f"{len(writes) - doubt} writes acknowledged, {doubt} in doubt, {reads} reads, {events} events; {levels}"
 
 
-def judge_by_logs(ensemble: Ensemble, recorder: Recorder) -> str:
+def judge_by_logs(ensemble: Ensemble, recorder: Recorder, digests: list[Digest]) -> str:
     """Every answer and every event that clients were told, held against what the logs of the servers, which have
     ended, say was agreed: by the oracle that judges simulated servers. What was judged, in a sentence."""
-    status, said = ask_judge(ensemble, recorder)
+    status, said = ask_judge(ensemble, recorder, digests)
     # Ensembles that are told to keep little of their logs have nothing whole to be judged by.
     forgetful = "commitLogCount" in ensemble.config and status == 2 and "log reaches back" in said
     assert status == 0 or forgetful, said
     return said
 
 
-def ask_judge(ensemble: Ensemble, recorder: Recorder) -> tuple[int, str]:
+def ask_judge(ensemble: Ensemble, recorder: Recorder, digests: list[Digest] = ()) -> tuple[int, str]:
     recording = ensemble.directory / "frames.jsonl"
     recorder.write(recording)
     members = [f"--member={member.number}:{member.port}:{member.data_dir}" for member in ensemble.members]
-    done = subprocess.run([os.environ["ZOOID_JUDGE"], recording, *members], capture_output=True, text=True)
+    shown = [f"--digest={number}:{zxid}:{digest}" for number, zxid, digest in digests]
+    done = subprocess.run([os.environ["ZOOID_JUDGE"], recording, *members, *shown], capture_output=True, text=True)
     return done.returncode, (done.stdout + done.stderr).strip()
 
 

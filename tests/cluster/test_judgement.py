@@ -52,3 +52,14 @@ def test_what_is_falsified_is_found(begin, flavour, falsify):
     status, said = ask_judge(run.ensemble, run.workload.recorder)
     assert status == 1, said
     print(said.splitlines()[0])
+
+
+def test_another_tree_is_found(begin, flavour):
+    if not flavour.is_zooid:
+        pytest.skip("the logs of a ZooKeeper are not read")
+    run = begin(3)
+    run.workload.stop()
+    zxid = run.ensemble.wait_until_level()
+    run.ensemble.kill()
+    status, said = ask_judge(run.ensemble, run.workload.recorder, [(2, f"{zxid:x}", "17")])
+    assert status == 1 and f"server 2 holds another tree at {zxid:#x}" in said, said

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::Parser;
-use zooid_ids::ServerId;
+use zooid_ids::{ServerId, Zxid};
 use zooid_judge::{conversations, server_log};
 use zooid_oracle::agreement::merge;
 use zooid_oracle::{History, Terms, Told, judge};
@@ -26,6 +26,9 @@ struct Arguments {
     /// A stopped server: its number, its client port, its dataDir
     #[arg(long = "member", required = true)]
     members: Vec<Stopped>,
+    /// What a server answered to `hash`: its number, a zxid in hexadecimal digits, the digest
+    #[arg(long = "digest", allow_hyphen_values = true)]
+    digests: Vec<Shown>,
 }
 
 /// `1:2181:/data`.
@@ -48,6 +51,28 @@ impl FromStr for Stopped {
     }
 }
 
+/// `1:100000080:-17`: the digest of a server's tree, as an operator is shown it.
+#[derive(Clone)]
+struct Shown {
+    id: ServerId,
+    zxid: Zxid,
+    digest: i64,
+}
+
+impl FromStr for Shown {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, ':');
+        let mut part = || parts.next().ok_or("write NUMBER:ZXID:DIGEST");
+        let id = part()?.parse().map_err(|error| format!("the number: {error}"))?;
+        let zxid =
+            u64::from_str_radix(part()?, 16).map_err(|error| format!("the zxid: {error}"))?;
+        let digest = part()?.parse().map_err(|error| format!("the digest: {error}"))?;
+        Ok(Self { id: ServerId(id), zxid: Zxid(zxid), digest })
+    }
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
@@ -67,8 +92,10 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let conversations = conversations(recording, &ports)?;
     let (mut servers, mut any_whole) = (Vec::new(), false);
     for Stopped { id, data, .. } in &arguments.members {
-        let (log, is_whole) = server_log(*id, data)?;
+        let (mut log, is_whole) = server_log(*id, data)?;
         any_whole |= is_whole;
+        let shown = arguments.digests.iter().filter(|shown| shown.id == *id);
+        log.digests = shown.map(|shown| (shown.zxid, shown.digest.cast_unsigned())).collect();
         servers.push(log);
     }
     if !any_whole {
@@ -84,10 +111,12 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
 
 fn summary(history: &History) -> String {
     let told = || history.conversations.iter().flat_map(|one| &one.told);
+    let digests: usize = history.servers.iter().map(|server| server.digests.len()).sum();
+    let asked: usize = history.conversations.iter().map(|one| one.asked.len()).sum();
     let events = told().filter(|told| matches!(told, Told::Event { .. })).count();
     format!(
-        "{} conversations with {} answers and {events} events, against {} entries of the log on {} \
-         servers",
+        "{} conversations with {asked} requests, {} answers and {events} events, against {} entries \
+         of the log on {} servers with {digests} digests",
         history.conversations.len(),
         told().count() - events,
         history.log.len(),
