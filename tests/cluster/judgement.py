@@ -9,6 +9,7 @@ from collections import defaultdict
 
 from ensemble import Ensemble, Member
 from jute import Stat
+from ports import HOST
 from rawclient import RawClient
 
 from workload import LIVE, SHARED, Recorder, Workload, Write, Writer
@@ -51,12 +52,13 @@ def judge_by_logs(ensemble: Ensemble, recorder: Recorder, digests: list[Digest])
     return said
 
 
-def ask_judge(ensemble: Ensemble, recorder: Recorder, digests: list[Digest] = ()) -> tuple[int, str]:
+def ask_judge(ensemble: Ensemble, recorder: Recorder, digests: list[Digest] = (), address: str = HOST) -> tuple[int, str]:
     recording = ensemble.directory / "frames.jsonl"
     recorder.write(recording)
     members = [f"--member={member.number}:{member.port}:{member.data_dir}" for member in ensemble.members]
     shown = [f"--digest={number}:{zxid}:{digest}" for number, zxid, digest in digests]
-    done = subprocess.run([os.environ["ZOOID_JUDGE"], recording, *members, *shown], capture_output=True, text=True)
+    command = [os.environ["ZOOID_JUDGE"], recording, f"--address={address}", *members, *shown]
+    done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, (done.stdout + done.stderr).strip()
 
 

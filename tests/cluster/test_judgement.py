@@ -54,7 +54,7 @@ def test_what_is_falsified_is_found(begin, flavour, falsify):
     print(said.splitlines()[0])
 
 
-def test_another_tree_is_found(begin, flavour):
+def test_another_tree_and_another_author_are_found(begin, flavour):
     if not flavour.is_zooid:
         pytest.skip("the logs of a ZooKeeper are not read")
     run = begin(3)
@@ -63,3 +63,5 @@ def test_another_tree_is_found(begin, flavour):
     run.ensemble.kill()
     status, said = ask_judge(run.ensemble, run.workload.recorder, [(2, f"{zxid:x}", "17")])
     assert status == 1 and f"server 2 holds another tree at {zxid:#x}" in said, said
+    status, said = ask_judge(run.ensemble, run.workload.recorder, address="10.9.8.7")
+    assert status == 1 and "the log says that somebody else asked" in said, said

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use clap::Parser;
 use zooid_ids::{ServerId, Zxid};
 use zooid_judge::{conversations, server_log};
+use zooid_model::Identity;
 use zooid_oracle::agreement::merge;
 use zooid_oracle::{History, Terms, Told, judge};
 
@@ -29,6 +30,9 @@ struct Arguments {
     /// What a server answered to `hash`: its number, a zxid in hexadecimal digits, the digest
     #[arg(long = "digest", allow_hyphen_values = true)]
     digests: Vec<Shown>,
+    /// The address of all clients; unless it is known, whose writes the log says they are is not judged
+    #[arg(long)]
+    address: Option<String>,
 }
 
 /// `1:2181:/data`.
@@ -89,7 +93,11 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let ports = arguments.members.iter().map(|member| (member.port, member.id));
     let ports: BTreeMap<u16, ServerId> = ports.collect();
     let recording = BufReader::new(File::open(&arguments.recording)?);
-    let conversations = conversations(recording, &ports)?;
+    let mut conversations = conversations(recording, &ports)?;
+    for conversation in &mut conversations {
+        let identity = arguments.address.as_ref().map(|address| Identity::new("ip", address));
+        conversation.identities = identity.into_iter().collect();
+    }
     let (mut servers, mut any_whole) = (Vec::new(), false);
     for Stopped { id, data, .. } in &arguments.members {
         let (mut log, is_whole) = server_log(*id, data)?;
