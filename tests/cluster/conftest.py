@@ -49,8 +49,8 @@ def start_ensemble(request, flavour):
     """Ensembles of the test's own: `start_ensemble(3, snapCount=100)`. `KEEP_SERVERS` keeps their files."""
     request.node.ensembles = []
 
-    def start(size: int = 3, observers: int = 0, **config) -> Ensemble:
-        ensemble = Ensemble(flavour, size, CONFIG | config, observers)
+    def start(size: int = 3, observers: int = 0, config_of_observers: dict | None = None, **config) -> Ensemble:
+        ensemble = Ensemble(flavour, size, CONFIG | config, observers, config_of_observers or {})
         request.node.ensembles.append(ensemble)
         return ensemble.start()
 
@@ -84,8 +84,8 @@ def begin(start_ensemble):
     """Starts an ensemble and clients: `begin(5, snapCount=100)`."""
     begun = []
 
-    def start(size: int = 3, timeout: int = 6_000, observers: int = 0, **config) -> Run:
-        ensemble = start_ensemble(size, observers, **config)
+    def start(size: int = 3, timeout: int = 6_000, **of_ensemble) -> Run:
+        ensemble = start_ensemble(size, **of_ensemble)
         begun.append(Run(ensemble, Workload(ensemble.addresses, timeout=timeout).start()))
         time.sleep(0.5)
         return begun[-1]

@@ -10,7 +10,8 @@ FORGETFUL = {"snapCount": 200, "commitLogCount": 50}
 
 
 def test_a_late_follower_is_sent_a_checkpoint(begin, flavour):
-    run = begin(3, **FORGETFUL)
+    # An observer keeps the whole log, for the judge: it never leads, so nobody else is given it.
+    run = begin(4, observers=1, config_of_observers={"commitLogCount": None}, **FORGETFUL)
     follower = run.ensemble.followers()[0]
     follower.kill()
     time.sleep(4)

@@ -66,12 +66,13 @@ class Member(Server):
 @dataclass
 class Ensemble:
     """`size` servers of one flavour, the last ones observers. `config` is added to (or overrides) `TIMING` in each
-    member's `zoo.cfg`."""
+    member's `zoo.cfg`, `config_of_observers` in those of the observers."""
 
     flavour: Flavour
     size: int = 3
     config: dict = field(default_factory=dict)
     observers: int = 0
+    config_of_observers: dict = field(default_factory=dict)
     directory: Path = None
     members: list[Member] = field(default_factory=list)
 
@@ -86,7 +87,7 @@ class Ensemble:
         for number in numbers:
             directory = self.directory / str(number)
             directory.mkdir(parents=True)
-            of_one = config | {"peerType": roles[number]}
+            of_one = config | {"peerType": roles[number]} | (self.config_of_observers if roles[number] == "observer" else {})
             self.members.append(Member(flavour, of_one, directory=directory, port=ports[3 * number - 1], number=number))
 
     @property
