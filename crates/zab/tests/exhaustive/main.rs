@@ -29,11 +29,12 @@ struct World {
     budget: &'static str,
 }
 
-const SMALL: [World; 9] = [
+const SMALL: [World; 10] = [
     World { name: "two writes", begins: Model::formed, budget: "LFFPP" },
     World { name: "a crash", begins: Model::formed, budget: "LFFFPC" },
     World { name: "two leaders, a crash", begins: Model::formed, budget: "LLFFPC" },
     World { name: "two leaders, a broken connection", begins: Model::formed, budget: "LLFFPB" },
+    World { name: "a learner goes back and forth", begins: Model::formed, budget: "LLFFFBB" },
     World { name: "a deposed leader asked for all", begins: Model::formed, budget: "LLFFSB" },
     World { name: "a deposed leader is touched", begins: Model::formed, budget: "LLFFTB" },
     World { name: "torn logs, a crash", begins: Model::torn, budget: "LLFFC" },

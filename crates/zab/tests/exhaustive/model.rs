@@ -134,6 +134,8 @@ pub(crate) struct Model {
     /// What was applied anywhere, in its order.
     order: Vec<Zxid>,
     leaders: BTreeMap<Epoch, ServerId>,
+    /// Who has promised which epoch to whom.
+    promises: BTreeMap<(ServerId, Incarnation, Epoch), Member>,
     /// How much was applied anywhere when the sync was asked.
     asked: Option<usize>,
     /// Whether a later epoch had started when the leader took the touch.
@@ -182,6 +184,7 @@ impl Model {
             differ: false,
             order: Vec::new(),
             leaders: BTreeMap::new(),
+            promises: BTreeMap::new(),
             asked: None,
             too_late: None,
         };
@@ -524,12 +527,25 @@ impl Model {
     }
 
     fn send(&mut self, from: ServerId, id: ChannelId, message: Message) {
+        if let Message::Promised { epoch, counts: true, .. } = message {
+            self.promised(from, id, epoch);
+        }
         let open = self.channel(id).filter(|channel| !channel.broken);
         let Some(channel) = open else { return };
         let end = if channel.leader == from { End::Learner } else { End::Leader };
         if let Some(queue) = channel.queue_mut(end) {
             queue.push_back(message);
         }
+    }
+
+    /// A promise counts for one leader only.
+    fn promised(&mut self, from: ServerId, id: ChannelId, epoch: Epoch) {
+        let Some(channel) = self.channels.get(&id) else { return };
+        let member = |id: ServerId| self.servers[&id].member;
+        let (from, to) = (member(from), member(channel.leader));
+        let who = (from.id, from.incarnation, epoch);
+        let before = *self.promises.entry(who).or_insert(to);
+        assert_eq!(before, to, "epoch {epoch} is promised to two leaders");
     }
 
     /// True if a quorum's disks hold the start of a later epoch than this server leads.
