@@ -201,6 +201,16 @@ impl Node {
         self.agree(Zab::not_fetched);
     }
 
+    /// Before anything else: what [`acknowledged`](Self::acknowledged) said in an earlier process.
+    pub fn recall_acknowledged(&mut self, acknowledged: impl Iterator<Item = (Member, Zxid)>) {
+        self.zab.recall(acknowledged);
+    }
+
+    /// What other voters certainly have, in which life: to be recorded every few seconds.
+    pub fn acknowledged(&self) -> impl Iterator<Item = (Member, Zxid)> {
+        self.zab.acknowledged()
+    }
+
     /// True if the state that is applied here counts this life of this server among the voters.
     #[must_use]
     pub fn has_vote(&self) -> bool {

@@ -23,6 +23,8 @@ mod checkpointer;
 mod disk;
 mod event;
 mod guard;
+mod recorder;
+mod start_over;
 
 mod identity;
 mod load;

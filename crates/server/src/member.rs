@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use zooid_ids::{ClusterId, ServerId};
-use zooid_storage::{CheckpointFiles, LogReader};
+use zooid_storage::{CheckpointFiles, DataDirs, LogReader};
 use zooid_transport::Mailbox;
 use zooid_transport::peers::{PeerAddress, PeerSettings, Peers};
 use zooid_zab::message::ChannelId;
@@ -19,6 +19,7 @@ use crate::catching_up::CatchingUp;
 use crate::config::{Config, Ensemble, HostPort, Server};
 use crate::fetch::{Offer, fetch};
 use crate::serve::ServeError;
+use crate::start_over::start_over;
 
 /// What an entry takes in a message beside the request that it holds.
 const ENTRY_BYTES: usize = 1 << 20;
@@ -28,6 +29,7 @@ pub(crate) struct Member {
     peers: Arc<Peers>,
     catching_up: CatchingUp,
     files: CheckpointFiles,
+    dirs: Arc<DataDirs>,
     mailbox: Arc<Mailbox<Event>>,
     runtime: Handle,
     /// What is being fetched.
@@ -42,14 +44,14 @@ impl Member {
     pub(crate) fn new(
         peers: Arc<Peers>,
         reader: LogReader,
-        files: CheckpointFiles,
+        (files, dirs): (CheckpointFiles, Arc<DataDirs>),
         suspect: bool,
         mailbox: Arc<Mailbox<Event>>,
     ) -> Self {
         peers.set_checkpoints(Arc::new(Offer(files.clone())));
         let catching_up = CatchingUp::new(peers.clone(), reader, mailbox.clone());
         let (runtime, fetching, cluster) = (Handle::current(), None, None);
-        Self { peers, catching_up, files, mailbox, runtime, fetching, cluster, suspect }
+        Self { peers, catching_up, files, dirs, mailbox, runtime, fetching, cluster, suspect }
     }
 
     /// The ensemble is known: messages of others are refused from here on. False if it was known.
@@ -88,7 +90,8 @@ impl Member {
         self.catching_up.forget(channel);
     }
 
-    /// Says to other servers what the agreement has to say to them.
+    /// Says to other servers what the agreement has to say to them, and does what they said of this
+    /// one.
     ///
     /// # Panics
     /// If it is nothing that is said to others.
@@ -105,6 +108,7 @@ impl Member {
                 self.catching_up.forget(channel);
                 self.peers.close(channel);
             }
+            Agreed::Suspect => start_over(&self.dirs),
             other => unreachable!("this is not said to other servers: {other:?}"),
         }
     }

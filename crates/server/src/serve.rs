@@ -20,6 +20,7 @@ use crate::identity::IdentityError;
 use crate::load::{LoadError, load};
 use crate::member::{Member, start_peers};
 use crate::operators::Operators;
+use crate::recorder::{Recorder, to_member};
 use crate::turn::Loop;
 use crate::voters::OtherVoters;
 use crate::{Event, clock, guard, identity};
@@ -195,19 +196,24 @@ async fn start_loop(
     };
     let suspect = opened.suspect.is_some();
     let Opened { dirs, log, checkpoints, checkpoint_files, reader, .. } = opened;
+    let (acknowledged, acknowledgements) = (opened.acknowledged, opened.acknowledgements);
+    let dirs = Arc::new(dirs);
     let member = peers.clone().map(|peers| {
-        Member::new(peers, reader.clone(), checkpoint_files, suspect, mailbox.clone())
+        let files = (checkpoint_files, dirs.clone());
+        Member::new(peers, reader.clone(), files, suspect, mailbox.clone())
     });
     let checkpoints = Arc::new(Mutex::new(checkpoints));
-    let node = Node::start(settings, clock::read(), tree, voters, &recovered);
+    let mut node = Node::start(settings, clock::read(), tree, voters, &recovered);
+    node.recall_acknowledged(acknowledged.iter().map(to_member));
     let disk = Disk::start(log, checkpoints.clone(), mailbox.clone(), config.fsync_warning);
     let checkpointer = Checkpointer::start(checkpoints, reader.clone(), mailbox.clone());
+    let recorder = Recorder::start(acknowledgements, acknowledged);
     let mailbox = mailbox.clone();
-    let dirs = Arc::new(dirs);
     // The directories stay locked for as long as the loop runs.
     let locked = dirs.clone();
     let turns = guard::spawn("loop", move || {
-        Loop::new(node, mailbox, (disk, checkpointer, reader), member, on_ready).run();
+        let threads = (disk, checkpointer, recorder);
+        Loop::new(node, mailbox, threads, reader, member, on_ready).run();
         drop(locked);
     });
     Ok((turns, peers, dirs))

@@ -20,6 +20,7 @@ use crate::disk::{Disk, Job};
 use crate::fetch::Fetched;
 use crate::measure::Measures;
 use crate::member::Member;
+use crate::recorder::Recorder;
 use crate::{Event, clock, guard};
 
 /// The node asks the clock this often; sessions expire by whole ticks, which are longer.
@@ -34,6 +35,7 @@ pub(crate) struct Loop {
     mailbox: Arc<Mailbox<Event>>,
     disk: Disk,
     checkpointer: Checkpointer,
+    recorder: Recorder,
     /// The way to the other servers, where there are any.
     member: Option<Member>,
     log: LogReader,
@@ -59,7 +61,8 @@ impl Loop {
     pub(crate) fn new(
         node: Node,
         mailbox: Arc<Mailbox<Event>>,
-        (disk, checkpointer, log): (Disk, Checkpointer, LogReader),
+        (disk, checkpointer, recorder): (Disk, Checkpointer, Recorder),
+        log: LogReader,
         member: Option<Member>,
         on_ready: Box<dyn FnOnce() + Send>,
     ) -> Self {
@@ -68,6 +71,7 @@ impl Loop {
             mailbox,
             disk,
             checkpointer,
+            recorder,
             member,
             log,
             clients: BTreeMap::new(),
@@ -95,6 +99,7 @@ impl Loop {
             if clock.now >= self.next_tick {
                 self.next_tick = Instant(clock.now.0 + TICK.as_millis() as u64);
                 self.node.tick();
+                self.recorder.record(clock.now, self.node.acknowledged());
             }
             self.finish_turn();
             self.watch_time(clock.now);
@@ -266,11 +271,6 @@ impl Loop {
                 tracing::info!("without a leader");
                 self.measures.leads_since = None;
             }
-            Agreed::Suspect => guard::die(
-                "loop",
-                "the disk holds less than this server had acknowledged to the leader: it is an older \
-                 copy; stop using it, and start with empty data directories",
-            ),
             other => {
                 let member = self.member.as_mut();
                 member.expect("whoever is alone has nothing to say to others").say(other);

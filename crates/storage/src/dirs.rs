@@ -188,10 +188,24 @@ impl DataDirs {
     /// Moves everything aside that recovery looks at, leaves the mark, and begins empty. Nothing
     /// may be open.
     pub(crate) fn set_aside(&self, finding: &str, now: Millis) -> Result<(), DirError> {
-        let log = self.log.parent().unwrap_or(&self.log);
-        let aside = self.suspect_mark().set_aside(log, finding, now);
+        let aside = self.suspect_mark().set_aside(self.log_home(), finding, now);
         aside.map_err(DirError::at("move suspect files aside in", &self.data))?;
         self.make()
+    }
+
+    /// The other members found out that something is missing here: says durably what, so that the
+    /// next start sets everything aside and begins empty, as a suspect.
+    ///
+    /// # Errors
+    /// [`DirError::Unusable`]: the mark may or may not be there.
+    pub fn mark_suspect(&self, finding: &str, now: Millis) -> Result<(), DirError> {
+        let begun = self.suspect_mark().begin(self.log_home(), finding, now);
+        begun.map_err(DirError::at("mark as suspect", &self.data))
+    }
+
+    /// `zooid` in dataLogDir.
+    fn log_home(&self) -> &Path {
+        self.log.parent().unwrap_or(&self.log)
     }
 
     /// What was found suspect here, if this server was not re-admitted since.

@@ -62,13 +62,18 @@ impl SuspectMark {
 
     /// Moves everything aside, here and in `log`, `zooid` in dataLogDir.
     pub(crate) fn set_aside(&self, log: &Path, finding: &str, now: Millis) -> io::Result<()> {
+        self.begin(log, finding, now)?;
+        self.finish(log)
+    }
+
+    /// Says durably that everything is to be moved aside; the next start does it.
+    pub(crate) fn begin(&self, log: &Path, finding: &str, now: Millis) -> io::Result<()> {
         let name = self.free_name(log, now)?;
         let kept: Vec<_> = self.homes(log).iter().map(|home| home.join(&name)).collect();
         let kept: Vec<_> = kept.iter().map(|path| path.display().to_string()).collect();
         let sentence = format!("{finding}; what was found is kept in {}", kept.join(" and "));
         write_synced(&self.moving(), &format!("{name}\n{sentence}"))?;
-        sync_dir(&self.data)?;
-        self.finish(log)
+        sync_dir(&self.data)
     }
 
     /// Finishes what [`set_aside`](Self::set_aside) began, if it did.

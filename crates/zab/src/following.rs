@@ -135,6 +135,10 @@ impl Following {
             Message::Synced { ticket, zxid } => server.synced(ticket, zxid, out),
             Message::Confirmed { payload } => out.push(Effect::Confirmed { payload }),
             Message::Suspect => return Err(Next::Retire),
+            Message::Acknowledged { had } => {
+                let others = had.into_iter().filter(|(member, _)| member.id != server.member.id);
+                others.for_each(|(member, zxid)| server.records.learn(member, zxid));
+            }
             _ => return Err(Next::Look),
         }
         Ok(())

@@ -31,6 +31,7 @@ mod server;
 
 mod disk;
 mod history;
+mod records;
 
 mod effect;
 mod settings;

@@ -106,6 +106,10 @@ impl Looking {
         if !takes_part(server.member.id) || said.vote.is_some_and(|vote| !takes_part(vote.leader)) {
             return;
         }
+        if said.vote.is_some_and(|vote| vote.zxid < server.records.of_candidate(vote.leader)) {
+            // The candidate lacks what it had: its disk was rolled back, and it must not lead.
+            return;
+        }
         if said.round < server.round {
             // It has not heard of this round.
             return self.tell(server, said.from.id, out);

@@ -129,8 +129,13 @@ pub enum Message {
         /// What is committed by now.
         commit: Zxid,
     },
-    /// Leader: you lack what you had acknowledged to me; do not come back in this life.
+    /// Leader: you lack what you had acknowledged; do not come back in this life.
     Suspect,
+    /// Leader: these have all that is committed up to here, durable.
+    Acknowledged {
+        /// Voters, the leader among them, each in its life.
+        had: Vec<(Member, Zxid)>,
+    },
     /// Learner: I still follow you.
     Pong {
         /// Of the ping.

@@ -9,6 +9,7 @@ use zooid_ids::{Epoch, Incarnation, Instant, Millis, ServerId, Zxid};
 use crate::disk::{Disk, Written};
 use crate::history::History;
 use crate::message::{Notification, Standing, Vote};
+use crate::records::Records;
 use crate::{Config, Effect, Member, Promise, Settings, SyncTicket};
 
 /// A server without its role.
@@ -30,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) suspect: bool,
     /// What others have acknowledged to this process while it led, and in which life.
     pub(crate) acknowledged: BTreeMap<ServerId, (Incarnation, Zxid)>,
+    /// What others certainly had, also to other leaders and before this process began.
+    pub(crate) records: Records,
     /// In the next election it proposes not itself but this one, to whom it handed over.
     pub(crate) yields_to: Option<ServerId>,
     /// Syncs that the leader has answered, and what has to be applied first.
@@ -80,14 +83,15 @@ impl Server {
         bound.then_some(self.promise.to)
     }
 
-    /// What this server knows to be committed and that the other has acknowledged to it.
+    /// What this server knows to be committed and that the other has acknowledged.
     pub(crate) fn must_have(&self, member: Member) -> Zxid {
-        match self.acknowledged.get(&member.id) {
+        let acknowledged = match self.acknowledged.get(&member.id) {
             Some((life, zxid)) if *life == member.incarnation => {
                 (*zxid).min(self.history.committed())
             }
             _ => Zxid::ZERO,
-        }
+        };
+        acknowledged.max(self.records.of(member))
     }
 
     /// Hands a promise to the disk.

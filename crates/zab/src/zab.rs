@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::leading::{Leading, LearnerView};
 use crate::looking::Looking;
 use crate::message::{ChannelId, Message, Notification, Standing, Vote};
+use crate::records::Records;
 use crate::server::{Next, Server};
 use crate::{Config, Effect, Member, Recovered, Settings, SyncTicket, Ticket};
 
@@ -64,12 +65,19 @@ impl Zab {
             round: 0,
             suspect: recovered.suspect,
             acknowledged: BTreeMap::new(),
+            records: Records::default(),
             yields_to: None,
             syncs: Vec::new(),
         };
         let mut zab = Self { server, role: Role::Draining, early: Vec::new() };
         zab.look_when_drained(out);
         zab
+    }
+
+    /// Before anything else: what [`acknowledged`](Self::acknowledged) said in an earlier process.
+    /// What is not given back here is only help that is missing.
+    pub fn recall(&mut self, acknowledged: impl IntoIterator<Item = (Member, Zxid)>) {
+        acknowledged.into_iter().for_each(|(member, zxid)| self.server.records.learn(member, zxid));
     }
 
     /// Begins a turn: what follows happens at this time.
@@ -314,6 +322,13 @@ impl Zab {
     #[must_use]
     pub fn last(&self) -> Zxid {
         self.server.history.last()
+    }
+
+    /// What each other voter had acknowledged that was committed, in which life: to be made durable
+    /// every few seconds, so that a disk that is rolled back is noticed after everybody has started
+    /// anew.
+    pub fn acknowledged(&self) -> impl Iterator<Item = (Member, Zxid)> {
+        self.server.records.all()
     }
 
     /// Of a leader: who learns from it.

@@ -122,6 +122,25 @@ fn a_crash_while_a_suspect_is_set_aside() {
     }
 }
 
+/// The others say that it is one: nothing changes before the next start.
+#[test]
+fn a_suspect_by_the_word_of_others() {
+    let mut home = Home::with_entries(3);
+    home.config.if_suspect = IfSuspect::SetAside;
+    let opened = home.open();
+    opened.dirs.mark_suspect("the others say so", Millis(5)).unwrap();
+    assert!(home.data("witness").exists());
+    let killed = home.killed();
+    drop(opened);
+    for home in [home, killed] {
+        let opened = home.open();
+        let said = opened.suspect.clone().unwrap();
+        assert!(said.starts_with("the others say so; what was found is kept in "), "{said}");
+        assert_eq!((&opened.recovery, opened.log.last().index.0), (&Recovery::Fresh, 0));
+        assert!(home.data("suspect-5/witness").exists());
+    }
+}
+
 #[test]
 fn one_directory_for_both_is_set_aside_whole() {
     let mut home = Home::new();

@@ -71,7 +71,8 @@ impl Frame for proto::FromLearner {
             | Message::Ping { .. }
             | Message::Synced { .. }
             | Message::Confirmed { .. }
-            | Message::Suspect => return Err(ContractError::Direction),
+            | Message::Suspect
+            | Message::Acknowledged { .. } => return Err(ContractError::Direction),
         };
         Ok(Self { message: Some(message) })
     }
@@ -137,6 +138,13 @@ impl Frame for proto::FromLeader {
                 P::Synced(proto::Synced { ticket: ticket.0, zxid: zxid.0 })
             }
             Message::Suspect => P::Suspect(proto::Suspect {}),
+            Message::Acknowledged { had } => {
+                let had = had.iter().map(|(member, zxid)| proto::Had {
+                    member: Some(write_member(*member)),
+                    zxid: zxid.0,
+                });
+                P::Acknowledged(proto::Acknowledged { had: had.collect() })
+            }
             Message::Confirmed { payload } => {
                 P::Confirmed(proto::Confirmed { payload: payload.clone() })
             }
@@ -173,6 +181,7 @@ impl Frame for proto::FromLeader {
                 Message::Synced { ticket: SyncTicket(synced.ticket), zxid: read_zxid(synced.zxid)? }
             }
             P::Suspect(_) => Message::Suspect,
+            P::Acknowledged(said) => Message::Acknowledged { had: read_had(said.had)? },
             P::Confirmed(confirmed) => Message::Confirmed { payload: confirmed.payload },
             P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
         })
@@ -232,6 +241,10 @@ pub(crate) fn read_member(member: Option<proto::Member>) -> Result<Member, Contr
     let member = member.ok_or(unknown)?;
     let incarnation = read_u128(&member.incarnation).ok_or(unknown)?;
     Ok(Member { id: ServerId(member.id), incarnation: Incarnation(incarnation) })
+}
+
+fn read_had(had: Vec<proto::Had>) -> Result<Vec<(Member, Zxid)>, ContractError> {
+    had.into_iter().map(|had| Ok((read_member(had.member)?, read_zxid(had.zxid)?))).collect()
 }
 
 pub(crate) fn read_u128(bytes: &[u8]) -> Option<u128> {

@@ -106,6 +106,7 @@ fn from_leaders() -> impl Strategy<Value = Message> {
     prop_oneof![
         (epoch(), any::<bool>()).prop_map(|(epoch, forms)| Message::Propose { epoch, forms }),
         Just(Message::Suspect),
+        vec((member(), zxid()), 0..4).prop_map(|had| Message::Acknowledged { had }),
         (plan, zxid()).prop_map(|(plan, through)| Message::Sync { plan, through }),
         (entries(), zxid()).prop_map(|(entries, commit)| Message::Entries { entries, commit }),
         zxid().prop_map(|zxid| Message::Commit { zxid }),

@@ -12,7 +12,7 @@
 //!
 //! This file has the state and the inputs; then `discovery`, `synchronisation` and `broadcast` in
 //! the order in which a learner meets them, `admission` for a voter that lost its disk, `rounds`:
-//! what only a leader may answer, and `handing`: how it ends if all goes well.
+//! what only a leader may answer, `sharing`: what everybody has, and `handing`: how it ends if all goes well.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -32,6 +32,7 @@ mod admission;
 mod broadcast;
 mod handing;
 mod rounds;
+mod sharing;
 
 mod learner;
 
@@ -51,6 +52,8 @@ pub(crate) struct Leading {
     /// Commands that have no place yet.
     held: VecDeque<Bytes>,
     rounds: Rounds,
+    /// When it said last what everybody has.
+    shared: Instant,
     /// When it gives up if it does not broadcast by then: soon while a quorum has not even come,
     /// since it may have gone elsewhere (ZooKeeper 3109).
     give_up: Instant,
@@ -83,6 +86,7 @@ impl Leading {
             learners: BTreeMap::new(),
             held: VecDeque::new(),
             rounds: Rounds::new(server.now),
+            shared: server.now,
             give_up: server.now + server.settings.tick,
             leads: false,
             told_commit: server.history.committed(),
@@ -185,6 +189,7 @@ impl Leading {
             self.learners.iter().filter(|(_, l)| !heard(l)).map(|(channel, _)| *channel).collect();
         silent.into_iter().for_each(|channel| self.drop_learner(channel, out));
         self.keep_in_touch(server, out);
+        self.share_records(server, out);
         self.give_up_handing_over(server);
         // Nobody else could do better: whoever is alone waits for its disk.
         if server.config().is_sole_voter(server.member.id) {

@@ -47,6 +47,10 @@ pub(crate) struct Stored {
     /// The life of this disk, and whether one before it was lost.
     incarnation: Incarnation,
     suspect: bool,
+    /// What others had acknowledged when it was last recorded.
+    acknowledged: Vec<(Member, Zxid)>,
+    /// It is a copy of an older one.
+    is_old: bool,
 }
 
 enum Job {
@@ -185,7 +189,8 @@ impl World {
         let member = server.member();
         let mut out = Vec::new();
         let clock = (Instant(now), Millis(now as i64));
-        let zab = Zab::start(member, config, settings, &recovered, clock, &mut out);
+        let mut zab = Zab::start(member, config, settings, &recovered, clock, &mut out);
+        zab.recall(server.stored.acknowledged.iter().copied());
         server.zab = Some(zab);
         (server.paused, server.installing, server.fetched) = (false, false, None);
         self.tell(id, "boots");
@@ -221,12 +226,13 @@ impl World {
     /// Power off, and the disk is replaced by a copy that was made before.
     pub(crate) fn restore(&mut self, id: ServerId, copy: Stored) {
         self.crash(id);
-        self.server(id).stored = copy;
+        self.server(id).stored = Stored { is_old: true, ..copy };
         self.tell(id, "has an old disk");
     }
 
     /// Its data is set aside, and it starts over in another life.
     fn suspected(&mut self, id: ServerId) {
+        assert!(self.server(id).stored.is_old, "server {id} has all that it ever acknowledged");
         self.wipe(id);
         self.server(id).stored.suspect = true;
         self.boot(id);
@@ -299,6 +305,9 @@ impl World {
             let ids: Vec<_> = self.servers.iter().map(|server| server.id).collect();
             for id in ids {
                 self.work_disk(id);
+                if self.now % 1000 == id.0 {
+                    self.server(id).record_acknowledged();
+                }
                 if self.now % 20 == id.0 {
                     self.with(id, |zab, out| zab.tick(out));
                 }
@@ -636,6 +645,12 @@ impl Server {
     fn member(&self) -> Member {
         Member { id: self.id, incarnation: self.stored.incarnation }
     }
+
+    fn record_acknowledged(&mut self) {
+        if let Some(zab) = self.zab.as_ref().filter(|_| !self.paused) {
+            self.stored.acknowledged = zab.acknowledged().collect();
+        }
+    }
 }
 
 impl Stored {
@@ -648,6 +663,8 @@ impl Stored {
             config: None,
             incarnation,
             suspect: false,
+            acknowledged: Vec::new(),
+            is_old: false,
         }
     }
 
