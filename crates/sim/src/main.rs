@@ -1,6 +1,7 @@
 //! Plays seeds, many at once, and tells of each that fails how to see it.
 #![expect(clippy::print_stdout, reason = "this is a command")]
 
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -51,7 +52,10 @@ fn main() -> ExitCode {
 fn tell(seed: u64, only: Option<Vec<u64>>) -> ExitCode {
     let only = only.map(|steps| steps.into_iter().collect());
     let played = play(seed, &Options { traced: true, only });
-    played.trace.iter().for_each(|line| println!("{line}"));
+    let mut out = io::stdout().lock();
+    // Whoever reads only the beginning has seen enough.
+    let _ = played.trace.iter().try_for_each(|line| writeln!(out, "{line}"));
+    drop(out);
     println!("{}", Totals::of(&played));
     match &played.failure {
         None => ExitCode::SUCCESS,

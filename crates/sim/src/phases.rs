@@ -111,8 +111,9 @@ impl World {
         let disks = self.servers.values().map(|server| server.disk.stored.last().zxid);
         let newest = disks.max().unwrap_or_default();
         let counts = |id: &ServerId| {
-            let Server { disk, process, .. } = &self.servers[id];
+            let Server { disk, process, is_rolled_back, .. } = &self.servers[id];
             let is_sound = process.is_some() || disk.stored.is_sound(*id);
+            let is_sound = is_sound && !is_rolled_back;
             is_sound && disk.member(*id).is_some_and(|member| self.record.counts(newest, member))
         };
         self.servers.keys().copied().filter(counts).collect()
@@ -135,7 +136,40 @@ impl World {
             self.end(id, End::PowerCut);
             self.record.lost(id);
             self.server(id).disk.stored = Stored::default();
+            self.server(id).is_rolled_back = false;
             self.trace.tell(self.now, format_args!("server {id} has an empty disk"));
+        }
+    }
+
+    /// Somebody makes a copy of its disk.
+    pub(crate) fn copy(&mut self, id: ServerId) {
+        let stored = self.servers[&id].disk.stored.clone();
+        self.server(id).copy = Some(stored).filter(|stored| stored.identity.is_some());
+    }
+
+    /// The copy of its disk is put back. Only if all others have recorded that this life had more:
+    /// that it had a little more nobody may know yet.
+    pub(crate) fn restore(&mut self, id: ServerId) {
+        let Some(copy) = self.servers[&id].copy.clone().filter(|_| self.may_lose(id)) else {
+            return;
+        };
+        let lives = |stored: &Stored| stored.identity.map(|own| own.incarnation);
+        let has = copy.last().zxid;
+        let knows = |other: &Server| {
+            let mut records = other.disk.stored.acknowledged.iter();
+            records.any(|(member, had)| {
+                member.id == id && Some(member.incarnation) == lives(&copy) && *had > has
+            })
+        };
+        let counting = self.counting();
+        let mut others = counting.iter().filter(|other| **other != id);
+        let same_life = lives(&self.servers[&id].disk.stored) == lives(&copy);
+        if same_life && others.all(|other| knows(&self.servers[other])) {
+            self.end(id, End::Killed);
+            self.record.lost(id);
+            let server = self.server(id);
+            (server.disk.stored, server.is_rolled_back) = (copy, true);
+            self.trace.tell(self.now, format_args!("server {id} has an older disk, up to {has}"));
         }
     }
 

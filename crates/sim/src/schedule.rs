@@ -41,6 +41,9 @@ pub(crate) enum Action {
     HandOver(ServerId),
     /// A server's disk is empty.
     Wipe(ServerId),
+    /// A copy is made of a server's disk, as at each of its starts; and put back.
+    Copy(ServerId),
+    Restore(ServerId),
     /// A server's disk loses so many entries that were synced.
     Damage(ServerId, usize),
     /// Syncs of a server's disk take so long, in microseconds; 0: as long as others'.
@@ -145,7 +148,12 @@ impl Mood {
             2 | 3 => Action::Boot(one),
             4 => dice.pick(&[Action::Pause(one), Action::Resume(one), Action::Resume(other)]),
             5 => Action::HandOver(one),
-            6 => Action::Wipe(ServerId(1 + dice.roll(self.voters))),
+            6 => {
+                let voter = ServerId(1 + dice.roll(self.voters));
+                let wipe = Action::Wipe(voter);
+                let exchanges = [wipe, wipe, Action::Copy(voter), Action::Restore(voter)];
+                dice.clone().pick(&exchanges)
+            }
             7 => Action::Damage(one, 1 + dice.roll(5) as usize),
             8 => Action::SlowDisk(one, dice.pick(&[0, 0, 20_000, 500_000])),
             9 => dice.pick(&[Action::Cut(one, other), Action::Heal]),

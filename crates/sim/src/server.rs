@@ -40,6 +40,9 @@ pub(crate) struct Server {
     /// What its own clock shows at the beginning of the world, and how wrong its wall clock is.
     uptime: u64,
     pub(crate) skew: i64,
+    /// A copy of its disk, and whether it runs on one that was put back.
+    pub(crate) copy: Option<Stored>,
+    pub(crate) is_rolled_back: bool,
     /// How long a sync takes, if it is not as long as others' take.
     pub(crate) slow_disk: u64,
 }
@@ -100,7 +103,17 @@ impl Input {
 
 impl Server {
     pub(crate) fn new(id: ServerId, keep: u64, uptime: u64) -> Self {
-        Self { id, disk: Disk::new(keep), process: None, boots: 0, uptime, skew: 0, slow_disk: 0 }
+        Self {
+            id,
+            disk: Disk::new(keep),
+            process: None,
+            boots: 0,
+            uptime,
+            skew: 0,
+            copy: None,
+            is_rolled_back: false,
+            slow_disk: 0,
+        }
     }
 
     fn clock(&self, now: u64) -> Clock {
@@ -154,8 +167,10 @@ impl World {
         self.trace.tell(now, format_args!("server {id} starts, {}", recovered.last));
         let voters = self.setup.config();
         let suspect = recovered.suspect;
-        let node = Node::start(settings, clock, tree, voters, &recovered);
+        let mut node = Node::start(settings, clock, tree, voters, &recovered);
+        node.recall_acknowledged(self.servers[&id].disk.stored.acknowledged.iter().copied());
         self.server(id).process = Some(Process::new(node, boot, suspect));
+        self.copy(id);
         self.wake(id);
         self.post(now + TICK, Event::Tick(id, boot));
         self.post(now + SYNC_WITNESS, Event::SyncWitness(id, boot));
@@ -213,7 +228,11 @@ impl World {
 
     pub(crate) fn sync_witness(&mut self, id: ServerId, boot: u64) {
         if self.boot_of(id) == Some(boot) {
-            self.server(id).disk.sync_witness();
+            let server = self.server(id);
+            server.disk.sync_witness();
+            // That others had acknowledged is recorded on a thread of its own, too.
+            let process = server.process.as_ref().expect("it runs");
+            server.disk.stored.acknowledged = process.node.acknowledged().collect();
             self.post(self.now + SYNC_WITNESS, Event::SyncWitness(id, boot));
         }
     }
@@ -376,6 +395,7 @@ impl World {
     fn set_aside(&mut self, id: ServerId) {
         self.end(id, End::Killed);
         self.record.lost(id);
+        self.server(id).is_rolled_back = false;
         self.server(id).disk.stored = Stored::set_aside();
         self.boot(id);
     }

@@ -153,6 +153,8 @@ impl World {
             Action::Resume(id) => self.resume(id),
             Action::HandOver(id) => self.reach(id, None, Input::HandOver),
             Action::Wipe(id) => self.wipe(id),
+            Action::Copy(id) => self.copy(id),
+            Action::Restore(id) => self.restore(id),
             Action::Damage(id, entries) => self.damage(id, entries),
             Action::SlowDisk(id, length) => self.server(id).slow_disk = length,
             Action::Cut(from, to) => self.cut(from, to),

@@ -38,6 +38,8 @@ pub(crate) struct Stored {
     pub(crate) slots: [Option<Slot>; 2],
     pub(crate) manifest: Manifest,
     pub(crate) runs: BTreeMap<String, RunFile>,
+    /// What other members had.
+    pub(crate) acknowledged: Vec<(Member, Zxid)>,
     /// Data was set aside here, and the others have not taken the server in again.
     pub(crate) suspect: bool,
     /// The last write of the log's files was cut in the middle.
