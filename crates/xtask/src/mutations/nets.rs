@@ -38,7 +38,7 @@ pub(super) struct Caught {
 const ZAB: &[&str] = &["crates/zab/"];
 
 /// All of them.
-pub(super) const NETS: [Net; 7] = [
+pub(super) const NETS: [Net; 8] = [
     Net {
         name: "tables",
         sees: ZAB,
@@ -76,6 +76,14 @@ pub(super) const NETS: [Net; 7] = [
         sees: ZAB,
         build: &["test", "--no-run", "-p", "zooid-zab", "--test", "exhaustive"],
         folder: "crates/zab",
+        arguments: &[],
+        environment: &[],
+    },
+    Net {
+        name: "tree",
+        sees: &["crates/tree/"],
+        build: &["test", "--no-run", "-p", "zooid-tree", "--test", "tree"],
+        folder: "crates/tree",
         arguments: &[],
         environment: &[],
     },
