@@ -44,6 +44,8 @@ mod counters;
 mod generated;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod strangers;
 #[cfg(test)]
 mod tests;
