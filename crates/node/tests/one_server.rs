@@ -365,6 +365,24 @@ fn a_session_that_is_silent_ends_with_its_ephemerals() {
 }
 
 #[test]
+fn who_speaks_when_the_end_of_its_session_is_in_the_log_is_told_nothing() {
+    let mut world = World::new();
+    world.connect(1);
+    // The disk does not answer from here on, so that the end is proposed and not decided.
+    for _ in 0..12 {
+        world.clock.now.0 += 500;
+        world.node.turn(world.clock);
+        world.node.tick();
+        world.flush();
+    }
+    assert!(!world.writing.is_empty(), "its end is proposed");
+    world.ask(1, -2, Request::Ping);
+    assert_eq!(world.story(1), [""; 0], "it might have ended already, elsewhere");
+    world.settle();
+    assert_eq!(world.story(1), ["closed"]);
+}
+
+#[test]
 fn who_slept_does_not_end_the_sessions_of_others() {
     let mut world = World::new();
     world.connect(1);
