@@ -38,7 +38,7 @@ pub(super) struct Caught {
 const ZAB: &[&str] = &["crates/zab/"];
 
 /// All of them.
-pub(super) const NETS: [Net; 8] = [
+pub(super) const NETS: [Net; 9] = [
     Net {
         name: "tables",
         sees: ZAB,
@@ -84,6 +84,14 @@ pub(super) const NETS: [Net; 8] = [
         sees: &["crates/tree/"],
         build: &["test", "--no-run", "-p", "zooid-tree", "--test", "tree"],
         folder: "crates/tree",
+        arguments: &[],
+        environment: &[],
+    },
+    Net {
+        name: "node",
+        sees: &["crates/node/", "crates/tree/"],
+        build: &["test", "--no-run", "-p", "zooid-node", "--test", "one_server"],
+        folder: "crates/node",
         arguments: &[],
         environment: &[],
     },
