@@ -6,7 +6,7 @@ use std::format;
 
 use bytes::Bytes;
 use zooid_ids::{
-    BootNonce, ClusterId, ConnectionId, Incarnation, Millis, ServerId, SessionId, Zxid,
+    BootNonce, ClusterId, ConnectionId, Incarnation, Instant, Millis, ServerId, SessionId, Zxid,
 };
 use zooid_model::{
     Acl, Command, Create, CreateKind, CreateMode, Grants, Identity, Origin, Owner, Turn, Write,
@@ -19,6 +19,7 @@ use zooid_tree::{Formation, PersistedStat, Record, Session};
 use super::ContractError;
 use super::checkpoint::{Reader, write_record};
 use super::entry::{Kind, read_body, read_command, write_body, write_command, write_config};
+use super::touches::{Touch, read_touches, write_touches};
 
 const OWNER: Owner =
     Owner { server: ServerId(3), boot: BootNonce(0x0102), connection: ConnectionId(9) };
@@ -220,6 +221,20 @@ fn records_come_back() {
     }
 }
 
+#[test]
+fn touches_are_written_as_ever() {
+    let touch = |connection, heard| Touch {
+        session: SESSION,
+        connection: ConnectionId(connection),
+        heard: Instant(heard),
+    };
+    let touches = [touch(1, 0), touch(9, 1_700_000_000_000)];
+    let bytes = write_touches(&touches);
+    expect_test::expect_file!["../../testdata/touches_golden.txt"]
+        .assert_eq(&format!("touches {}\n", hex(&bytes)));
+    assert_eq!(read_touches(bytes).unwrap(), touches);
+}
+
 proptest::proptest! {
     #[test]
     fn no_record_is_a_panic(key: vec::Vec<u8>, value: vec::Vec<u8>) {
@@ -229,7 +244,8 @@ proptest::proptest! {
     #[test]
     fn no_bytes_are_a_panic(bytes: vec::Vec<u8>, kind: u8) {
         let _ = read_command(bytes.clone().into());
-        let _ = read_body(kind, bytes.into());
+        let _ = read_body(kind, bytes.clone().into());
+        let _ = read_touches(bytes.into());
     }
 
     #[test]
