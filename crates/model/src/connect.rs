@@ -18,6 +18,16 @@ impl fmt::Debug for Password {
     }
 }
 
+/// How a session's password is made from its id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordScheme {
+    /// With the ensemble's secret: unpredictable.
+    #[default]
+    Keyed,
+    /// As ZooKeeper makes it, which anyone can: for sessions that were taken over from there.
+    ZooKeeper,
+}
+
 /// Bytes that prove who a client is. Not shown in logs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(pub Bytes);

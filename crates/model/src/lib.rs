@@ -25,7 +25,7 @@ mod stat;
 
 pub use acl::{Acl, Identity, Perms};
 pub use command::{Command, Grants, Origin, Owner, Turn, Write};
-pub use connect::{ConnectReply, ConnectRequest, PASSWORD_LEN, Password, Secret};
+pub use connect::{ConnectReply, ConnectRequest, PASSWORD_LEN, Password, PasswordScheme, Secret};
 pub use error::ErrorCode;
 pub use event::{Change, ChangeKind, EventKind, WatchEvent};
 pub use names::Names;

@@ -2,8 +2,8 @@
 
 use zooid_ids::{ConnectionId, Millis, SessionId};
 use zooid_model::{Command, ConnectRequest};
+use zooid_session::Passwords;
 use zooid_session::handshake::{Decision, accepted, decide, expired};
-use zooid_session::{PasswordScheme, Passwords};
 
 use crate::connection::Connection;
 use crate::{Node, ToClient};
@@ -72,7 +72,7 @@ impl Node {
     }
 
     fn decide(&self, request: &ConnectRequest) -> Decision {
-        let known = self.tree.session(request.session).map(|_| PasswordScheme::Keyed);
+        let known = self.tree.session(request.session).map(|session| session.scheme);
         let timeouts = self.settings.timeouts;
         decide(request, known, self.tree.zxid(), timeouts, &self.passwords())
     }
@@ -89,11 +89,11 @@ impl Node {
 
     /// The session's entry is applied and this connection owns it.
     pub(crate) fn welcome(&mut self, id: ConnectionId) {
-        let passwords = self.passwords();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (session, timeout) = (connection.session, connection.timeout);
         let Some(request) = connection.handshake.take() else { return };
-        let password = passwords.of(session, PasswordScheme::Keyed);
+        let scheme = self.tree.session(session).map(|held| held.scheme).unwrap_or_default();
+        let password = self.passwords().of(session, scheme);
         self.confirm_opening(id);
         self.tell(id, ToClient::Connected(accepted(&request, session, timeout, password)));
     }

@@ -36,5 +36,6 @@ mod clock;
 mod system;
 
 pub(crate) use event::Event;
+pub use load::{LoadError, load};
 pub use run::run;
 pub(crate) use serve::ServeError;

@@ -8,7 +8,7 @@ use zooid_tree::{Record, RestoreError, Tree};
 
 /// Why a checkpoint is not a tree.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
+pub enum LoadError {
     /// A run cannot be read.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -37,7 +37,7 @@ pub(crate) enum LoadError {
 ///
 /// # Errors
 /// See [`LoadError`].
-pub(crate) fn load(checkpoint: Option<&Checkpoint>) -> Result<Tree, LoadError> {
+pub fn load(checkpoint: Option<&Checkpoint>) -> Result<Tree, LoadError> {
     let Some(checkpoint) = checkpoint else { return Ok(Tree::new()) };
     let zxid = checkpoint.position().zxid;
     let mut records =

@@ -242,8 +242,12 @@ fn warn_of_zookeeper(config: &Config) {
     let has_files = |dir: &PathBuf| dir.read_dir().is_ok_and(|mut files| files.next().is_some());
     if let Some(found) = of_zookeeper.into_iter().find(has_files) {
         tracing::warn!(
-            "{} holds the data of a ZooKeeper, which is not read: clients find none of it here",
+            "{} holds the data of a ZooKeeper, which is not read: clients find none of it here; to \
+             take it over, stop this server, move {} away, and run: zooid import {} {}",
             found.display(),
+            config.data_dir.join("zooid").display(),
+            config.data_dir.display(),
+            config.data_dir.display(),
         );
     }
 }

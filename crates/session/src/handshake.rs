@@ -4,9 +4,9 @@
 //! at once is settled by the log, to which both [`Decision::Create`] and [`Decision::Attach`] go.
 
 use zooid_ids::{Millis, SessionId, Zxid};
-use zooid_model::{ConnectReply, ConnectRequest, Password};
+use zooid_model::{ConnectReply, ConnectRequest, Password, PasswordScheme};
 
-use crate::{PasswordScheme, Passwords};
+use crate::Passwords;
 
 /// The session timeouts that clients can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

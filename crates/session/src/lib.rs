@@ -20,5 +20,5 @@ mod queue;
 
 pub use expiry::Expiry;
 pub use ids::SessionIds;
-pub use password::{PasswordScheme, Passwords};
+pub use password::Passwords;
 pub use queue::Queue;

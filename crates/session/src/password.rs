@@ -5,20 +5,10 @@ use core::fmt;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zooid_ids::SessionId;
-use zooid_model::{PASSWORD_LEN, Password};
+use zooid_model::{PASSWORD_LEN, Password, PasswordScheme};
 
 /// Said before the session's id, so that the secret can serve other ends too.
 const LABEL: &[u8] = b"zooid session password";
-
-/// How a session's password is made from its id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PasswordScheme {
-    /// With the ensemble's secret: unpredictable.
-    #[default]
-    Keyed,
-    /// As ZooKeeper makes it, which anyone can: for sessions that were taken over from there.
-    ZooKeeper,
-}
 
 /// Makes and checks passwords with the ensemble's secret.
 #[derive(Clone)]

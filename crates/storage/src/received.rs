@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zooid_ids::{ClusterId, LogIndex, Zxid};
 
+use crate::Fatal;
 use crate::checkpoint::{Checkpoint, Manifest, RunInManifest};
 use crate::entry::LogPosition;
-use crate::run::{Merge, RunError, RunHeader, RunKind, RunReader, RunSummary};
+use crate::run::{Merge, RunError, RunHeader, RunKind, RunReader, RunSummary, RunWriter};
 
 /// A way to the checkpoint's files for every thread; cheap to clone.
 #[derive(Clone, Debug)]
@@ -146,6 +147,15 @@ impl CheckpointFiles {
             _ => fs::create_dir(&dir)?,
         }
         Ok(dir)
+    }
+
+    /// Begins a run among those that are received, for a state that comes from elsewhere than from
+    /// a server's log.
+    ///
+    /// # Errors
+    /// [`Fatal`] if the file cannot be written.
+    pub fn write_received(&self, header: RunHeader) -> Result<RunWriter, Fatal> {
+        RunWriter::create(&self.shared.staging, header)
     }
 
     /// Verifies what was received: every run is whole and of the ensemble `own`, or where this

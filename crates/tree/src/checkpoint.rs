@@ -83,6 +83,11 @@ impl Tree {
         self.changes.run.is_some()
     }
 
+    /// All znodes as they are now, in no order.
+    pub fn znodes(&self) -> impl Iterator<Item = Record> {
+        self.nodes.iter().map(|(id, _)| self.record_of(id))
+    }
+
     /// Begins a run: what changed since the last one is to be harvested as it is now. Takes no
     /// time that depends on how much that is.
     ///

@@ -23,13 +23,21 @@ pub(crate) fn of_path_and_data(path: &str, data: Option<&[u8]>) -> Option<u32> {
     Some(crc.finalize())
 }
 
+/// What a znode adds to the digest of a tree: ZooKeeper's, version 2.
+#[must_use]
+pub fn znode_digest(path: &str, data: Option<&[u8]>, stat: &PersistedStat) -> u64 {
+    of_path_and_data(path, data).map_or(0, |start| with_stat(start, stat))
+}
+
 /// What a node adds to the digest.
 pub(crate) fn of_node(node: &Node) -> u64 {
-    node.checksum().map_or(0, |start| {
-        let mut crc = Hasher::new_with_initial(start);
-        crc.update(&of_stat(&node.persisted()));
-        crc.finalize().into()
-    })
+    node.checksum().map_or(0, |start| with_stat(start, &node.persisted()))
+}
+
+fn with_stat(path_and_data: u32, stat: &PersistedStat) -> u64 {
+    let mut crc = Hasher::new_with_initial(path_and_data);
+    crc.update(&of_stat(stat));
+    crc.finalize().into()
 }
 
 fn of_stat(stat: &PersistedStat) -> [u8; 60] {

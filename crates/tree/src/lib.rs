@@ -43,6 +43,7 @@ mod name;
 mod node;
 
 pub use checkpoint::{Counts, HandOver};
+pub use digest::znode_digest;
 pub use node::PersistedStat;
 pub use outcome::{Applied, Outcome, Stamp};
 pub use record::Record;

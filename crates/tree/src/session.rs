@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use zooid_ids::{ClusterId, Millis, SessionId};
-use zooid_model::{EphemeralOwner, Origin, Owner, Turn};
+use zooid_model::{EphemeralOwner, Origin, Owner, PasswordScheme, Turn};
 
 use crate::arena::NodeId;
 use crate::changes::Mark;
@@ -37,12 +37,14 @@ pub struct Session {
     pub sequence: u64,
     /// The negotiated timeout.
     pub timeout: Millis,
+    /// How its password is made, as long as it lives.
+    pub scheme: PasswordScheme,
 }
 
 impl Session {
     /// One that an owner just got.
     pub(crate) fn new(owner: Owner, timeout: Millis) -> Self {
-        Self { owner, sequence: 0, timeout }
+        Self { owner, sequence: 0, timeout, scheme: PasswordScheme::Keyed }
     }
 }
 
@@ -89,11 +91,11 @@ impl Tree {
 
     pub(crate) fn attach(&mut self, id: SessionId, seen: Owner, session: Session) -> Applied {
         let Some(held) = self.session(id) else { return Applied::nothing(Outcome::NoSession) };
-        let owner = held.owner;
+        let (owner, scheme) = (held.owner, held.scheme);
         Applied::nothing(if owner == session.owner {
             Outcome::AlreadyOwner
         } else if owner == seen {
-            self.update_session(id, session);
+            self.update_session(id, Session { scheme, ..session });
             Outcome::Attached { previous: owner }
         } else {
             Outcome::NotOwner { owner }

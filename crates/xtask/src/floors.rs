@@ -20,7 +20,7 @@ enum Floor {
     Outside,
 }
 
-const FLOORS: [(&str, Floor); 16] = [
+const FLOORS: [(&str, Floor); 17] = [
     ("ids", Number(0)),
     ("model", Number(1)),
     ("wire", Number(2)),
@@ -31,6 +31,7 @@ const FLOORS: [(&str, Floor); 16] = [
     ("node", Number(3)),
     ("storage", Number(4)),
     ("transport", Number(4)),
+    ("zookeeper", Number(4)),
     ("server", Number(5)),
     ("zooid", Number(6)),
     ("oracle", Development),

@@ -1,10 +1,12 @@
-//! The one binary: `zooid server`, `zooid ensemble`, `zooid status`.
+//! The one binary: `zooid server`, `zooid ensemble`, `zooid status`, `zooid import`.
 //!
 //! What a server does stands in the crate that does it; here is what can be typed, and the commands
 //! that only look at servers or start them. Data goes to stdout, the log to stderr.
 
 mod ensemble;
+mod import;
 mod parent;
+mod progress;
 mod status;
 
 use std::io::IsTerminal;
@@ -73,6 +75,19 @@ enum Command {
     /// Example: zooid status 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183 --watch
     #[command(verbatim_doc_comment)]
     Status(status::Options),
+    /// Take over the data of a stopped ZooKeeper: IN is its dataDir, DATADIR becomes Zooid's
+    ///
+    /// Reads the newest snapshot (plain, gzip or snappy) and every transaction of the logs behind it,
+    /// verifies checksums and digests, and writes a data directory that `zooid server` goes on from:
+    /// znodes with their zxids, versions and ACLs, ephemerals, containers and TTLs, and sessions,
+    /// which their clients take up again. IN is only read; it may be the same directory as DATADIR.
+    /// For an ensemble: import on one server; the others begin empty and get everything from it.
+    ///
+    /// Exit codes: 0 if DATADIR is ready, 1 if not; nothing is left there then
+    ///
+    /// Example: zooid import /var/lib/zookeeper /var/lib/zooid
+    #[command(verbatim_doc_comment)]
+    Import(import::Options),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +97,7 @@ fn main() -> ExitCode {
         Command::Server { config, end_with } => serve(config.as_deref(), end_with),
         Command::Ensemble(options) => ensemble::run(&options),
         Command::Status(options) => status::run(&options),
+        Command::Import(options) => import::run(&options),
     }
 }
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use prost::Message;
 use zooid_ids::{BootNonce, ClusterId, ConnectionId, Millis, ServerId, SessionId, Zxid};
-use zooid_model::{Acl, Owner};
+use zooid_model::{Acl, Owner, PasswordScheme};
 use zooid_tree::{Formation, PersistedStat, Record, Session};
 
 use super::generated::checkpoint as proto;
@@ -135,6 +135,7 @@ fn write_session(session: &Session) -> proto::Session {
         owner_boot: session.owner.boot.0,
         owner_connection: session.owner.connection.0,
         sequence: session.sequence,
+        password_of_zookeeper: session.scheme == PasswordScheme::ZooKeeper,
     }
 }
 
@@ -144,5 +145,9 @@ fn read_session(session: &proto::Session) -> Session {
         boot: BootNonce(session.owner_boot),
         connection: ConnectionId(session.owner_connection),
     };
-    Session { owner, sequence: session.sequence, timeout: Millis(session.timeout_ms) }
+    let scheme = match session.password_of_zookeeper {
+        true => PasswordScheme::ZooKeeper,
+        false => PasswordScheme::Keyed,
+    };
+    Session { owner, sequence: session.sequence, timeout: Millis(session.timeout_ms), scheme }
 }

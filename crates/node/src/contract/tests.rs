@@ -9,8 +9,8 @@ use zooid_ids::{
     BootNonce, ClusterId, ConnectionId, Incarnation, Instant, Millis, ServerId, SessionId, Zxid,
 };
 use zooid_model::{
-    Acl, Command, Create, CreateKind, CreateMode, Grants, Identity, Origin, Owner, Turn, Write,
-    WriteOp,
+    Acl, Command, Create, CreateKind, CreateMode, Grants, Identity, Origin, Owner, PasswordScheme,
+    Turn, Write, WriteOp,
 };
 use zooid_zab::{Body, Config, Seat, Voters};
 
@@ -188,13 +188,16 @@ fn records() -> vec::Vec<(&'static str, Record)> {
         stat,
     };
     let closed = Acl { perms: zooid_model::Perms::READ, id: Identity::new("digest", "u:h") };
-    let session = Session { owner: OWNER, sequence: 5, timeout: Millis(4000) };
+    let scheme = PasswordScheme::Keyed;
+    let session = Session { owner: OWNER, sequence: 5, timeout: Millis(4000), scheme };
+    let imported = Session { scheme: PasswordScheme::ZooKeeper, ..session };
     let formation = Formation { cluster: ClusterId(1), secret: [7; 32] };
     vec![
         ("znode", znode(Some(b"x"), Acl::open())),
         ("znode_without_data", znode(None, vec![closed])),
         ("znode_gone", Record::ZnodeGone { path: "/a/b".into() }),
         ("session", Record::Session { id: SESSION, session }),
+        ("session_of_zookeeper", Record::Session { id: SESSION, session: imported }),
         ("session_gone", Record::SessionGone { id: SESSION }),
         ("formation", Record::Formation(formation)),
         ("voters", Record::Voters(write_config(&Config::of([ServerId(1)])))),

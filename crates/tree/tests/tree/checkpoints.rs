@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use zooid_ids::{ClusterId, Millis, SessionId, Zxid};
-use zooid_model::{Acl, CreateMode};
+use zooid_model::{Acl, CreateMode, PasswordScheme};
 use zooid_tree::{Counts, Formation, PersistedStat, Record, RestoreError, Session, Tree};
 
 use crate::world::*;
@@ -259,7 +259,8 @@ fn owned(path: &str, ephemeral_owner: i64) -> Record {
 }
 
 fn a_session(id: SessionId) -> Record {
-    let session = Session { owner: owner(1), sequence: 3, timeout: Millis(5) };
+    let scheme = PasswordScheme::Keyed;
+    let session = Session { owner: owner(1), sequence: 3, timeout: Millis(5), scheme };
     Record::Session { id, session }
 }
 

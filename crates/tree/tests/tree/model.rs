@@ -8,7 +8,7 @@ use bytes::Bytes;
 use zooid_ids::{SessionId, Zxid};
 use zooid_model::{
     Acl, Change, ChangeKind, Command, Create, CreateKind, CreateMode, EphemeralOwner, ErrorCode,
-    OpResult, Origin, Perms, Reply, Stat, Turn, Write, WriteOp, acl, path,
+    OpResult, Origin, PasswordScheme, Perms, Reply, Stat, Turn, Write, WriteOp, acl, path,
 };
 use zooid_tree::{Counts, Formation, Outcome, PersistedStat, Record, Session, Stamp};
 
@@ -131,7 +131,8 @@ impl Model {
                         Outcome::SessionTaken
                     }
                     None => {
-                        let new = Session { owner: *owner, sequence: 0, timeout: *timeout };
+                        let scheme = PasswordScheme::Keyed;
+                        let new = Session { owner: *owner, sequence: 0, timeout: *timeout, scheme };
                         self.sessions.insert(*session, new);
                         Outcome::SessionCreated
                     }
@@ -142,7 +143,7 @@ impl Model {
                     None => Outcome::NoSession,
                     Some(held) if held.owner == *owner => Outcome::AlreadyOwner,
                     Some(held) if held.owner == *seen => {
-                        *held = Session { owner: *owner, sequence: 0, timeout: *timeout };
+                        *held = Session { owner: *owner, sequence: 0, timeout: *timeout, ..*held };
                         Outcome::Attached { previous: *seen }
                     }
                     Some(held) => Outcome::NotOwner { owner: held.owner },

@@ -2,7 +2,8 @@
 
 use zooid_ids::{ClusterId, Millis, SessionId};
 use zooid_model::{
-    ChangeKind, Command, CreateMode, ErrorCode, Grants, Origin, Owner, Read, Reply, Turn, Write,
+    ChangeKind, Command, CreateMode, ErrorCode, Grants, Origin, Owner, PasswordScheme, Read, Reply,
+    Turn, Write,
 };
 use zooid_tree::{Outcome, Session};
 
@@ -53,7 +54,12 @@ fn what_creating_a_session_comes_to() {
 fn what_attaching_comes_to() {
     let mut world = World::new();
     world.decide(create("/a")).unwrap();
-    let held = |owner, sequence, timeout| Session { owner, sequence, timeout };
+    let held = |owner, sequence, timeout| Session {
+        owner,
+        sequence,
+        timeout,
+        scheme: PasswordScheme::Keyed,
+    };
     let rows = [
         (attach(9, 2, 1), Outcome::NoSession, held(owner(1), 1, TIMEOUT)),
         (attach(1, 1, 1), Outcome::AlreadyOwner, held(owner(1), 1, TIMEOUT)),
