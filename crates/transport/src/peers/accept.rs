@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
 
 use super::Peers;
@@ -18,15 +20,18 @@ use crate::counters::count;
 /// How long nothing is accepted after an error, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// In plaintext, or with TLS.
+pub(crate) type Opened = Either<Begun, TlsStream<Begun>>;
+
 /// What tonic is given.
-type Guests = mpsc::Sender<io::Result<Guest<Begun>>>;
+type Guests = mpsc::Sender<io::Result<Guest<Opened>>>;
 
 /// Accepts connections by itself, since tonic would give up for good at an error such as too many
 /// open files, and leave delays on.
 pub(crate) fn accept(
     peers: &Arc<Peers>,
     listener: TcpListener,
-) -> ReceiverStream<io::Result<Guest<Begun>>> {
+) -> ReceiverStream<io::Result<Guest<Opened>>> {
     let (guests, receiver) = mpsc::channel(1);
     tokio::spawn(accept_all(Arc::clone(peers), listener, guests));
     ReceiverStream::new(receiver)
@@ -61,7 +66,7 @@ async fn admit(stream: TcpStream, visit: Arc<Visit>, guests: Guests) {
     // It fails only if the peer is gone already: reading will tell.
     let _ = stream.set_nodelay(true);
     let opened = tokio::select! {
-        opened = timeout_at(visit.deadline().into(), open(stream)) => opened,
+        opened = timeout_at(visit.deadline().into(), open(stream, &visit)) => opened,
         () = visit.stopping() => return,
     };
     match opened {
@@ -72,9 +77,19 @@ async fn admit(stream: TcpStream, visit: Arc<Visit>, guests: Guests) {
     }
 }
 
-async fn open(stream: TcpStream) -> Result<Begun, Ending> {
-    match Begun::recognise(stream).await? {
-        (Speech::Plain, stream) => Ok(stream),
-        (Speech::Tls, _) => Err(Ending::UnwantedTls),
+async fn open(stream: TcpStream, visit: &Visit) -> Result<Opened, Ending> {
+    let (speech, stream) = Begun::recognise(stream).await?;
+    match (speech, visit.tls()) {
+        (Speech::Plain, None) => Ok(Either::Left(stream)),
+        (Speech::Plain, Some(tls)) if tls.takes_plaintext() => Ok(Either::Left(stream)),
+        (Speech::Plain, Some(_)) => Err(Ending::UnwantedPlaintext),
+        (Speech::Tls, None) => Err(Ending::UnwantedTls),
+        (Speech::Tls, Some(tls)) => {
+            let stream = tls.accept(stream).await?;
+            if let Some([certificate, ..]) = stream.get_ref().1.peer_certificates() {
+                visit.shows(certificate.clone());
+            }
+            Ok(Either::Right(stream))
+        }
     }
 }

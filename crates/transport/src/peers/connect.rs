@@ -1,9 +1,18 @@
 //! Connections that this server opens to others.
 
+use std::io;
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+use tonic::codegen::Service;
+use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
+use tower::service_fn;
 use zooid_ids::ServerId;
 
 use super::hello::Ending;
@@ -49,17 +58,38 @@ pub(crate) async fn reach<T, F: Future<Output = Result<T, Ending>>>(
 /// Connects; the name is resolved anew. The connection lives as long as what is returned and the
 /// streams that were opened on it.
 async fn connect(host: &str, port: u16, settings: &PeerSettings) -> Result<Channel, Ending> {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-    let endpoint = Endpoint::from_shared(format!("http://{host}:{port}"))?
-        .connect_timeout(settings.connect_timeout)
-        .tcp_nodelay(true)
+    let in_uri = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let endpoint = Endpoint::from_shared(format!("http://{in_uri}:{port}"))?
         .max_frame_size(HTTP_FRAME_BYTES)
         .http2_keep_alive_interval(settings.keep_alive)
         .keep_alive_timeout(settings.keep_alive)
         .keep_alive_while_idle(true);
-    // Once more, since that timeout does not count the time in which the name is resolved.
-    let connected = timeout(settings.connect_timeout, endpoint.connect()).await;
-    Ok(connected.map_err(|_| Ending::Broken("it cannot be made in time".to_owned()))??)
+    let connected = timeout(settings.connect_timeout, async {
+        let mut stream = Some(TokioIo::new(open(host, endpoint.uri().clone(), settings).await?));
+        // Asked once more after the connection has ended, it has none: a channel is one connection.
+        let once = service_fn(move |_| {
+            let stream = stream.take();
+            async { stream.ok_or(io::Error::from(io::ErrorKind::NotConnected)) }
+        });
+        Ok(endpoint.connect_with_connector(once).await?)
+    });
+    connected.await.map_err(|_| Ending::Broken("it cannot be made in time".to_owned()))?
+}
+
+type Opened = Either<TcpStream, TlsStream<TcpStream>>;
+
+async fn open(host: &str, uri: Uri, settings: &PeerSettings) -> Result<Opened, Ending> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let connected = connector.call(uri).await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        Ending::Broken(format!("{error}{}", cause.unwrap_or_default()))
+    });
+    let stream = connected?.into_inner();
+    match settings.tls.as_deref().filter(|tls| tls.dials()) {
+        Some(tls) => tls.connect(host, stream).await.map(Either::Right),
+        None => Ok(Either::Left(stream)),
+    }
 }
 
 /// The pauses between attempts to connect: doubled each time up to a limit, and of random length,

@@ -31,13 +31,18 @@ pub struct PeerCounters {
     /// Connections to this server whose first bytes are not a peer's.
     pub foreign_connections: AtomicU64,
     pub tls_on_plain_port: AtomicU64,
+    pub plaintext_on_tls_port: AtomicU64,
+    /// With either end, for whatever reason.
+    pub tls_handshakes_failed: AtomicU64,
+    /// Certificates that are trusted, but not the member's.
+    pub wrong_certificates: AtomicU64,
     pub accept_errors: AtomicU64,
 }
 
 impl PeerCounters {
     /// All of them with their names, which monitoring may rely on.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 17] {
+    pub fn named(&self) -> [(&'static str, u64); 20] {
         [
             ("peer_messages_sent", &self.messages_sent),
             ("peer_messages_received", &self.messages_received),
@@ -55,6 +60,9 @@ impl PeerCounters {
             ("peer_refused_connections", &self.refused_connections),
             ("peer_foreign_connections", &self.foreign_connections),
             ("peer_tls_on_plain_port", &self.tls_on_plain_port),
+            ("peer_plaintext_on_tls_port", &self.plaintext_on_tls_port),
+            ("peer_tls_handshakes_failed", &self.tls_handshakes_failed),
+            ("peer_wrong_certificates", &self.wrong_certificates),
             ("peer_accept_errors", &self.accept_errors),
         ]
         .map(|(name, counter)| (name, counter.load(Relaxed)))
@@ -75,6 +83,9 @@ impl PeerCounters {
             Ending::Crowded(_) => &self.refused_connections,
             Ending::Foreign(_) => &self.foreign_connections,
             Ending::UnwantedTls => &self.tls_on_plain_port,
+            Ending::UnwantedPlaintext => &self.plaintext_on_tls_port,
+            Ending::Handshake(_) => &self.tls_handshakes_failed,
+            Ending::Certificate { .. } => &self.wrong_certificates,
             Ending::Disk(_)
             | Ending::Refused(_)
             | Ending::Broken(_)

@@ -3,17 +3,18 @@
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 use tonic::transport::server::Connected;
 
 use super::complaints::Source;
 use super::hello::Ending;
-use super::{PeerSettings, Peers};
+use super::{PeerSettings, PeerTls, Peers};
 use crate::admission::{Admission, Refusal};
 use crate::counters::count;
 
@@ -41,6 +42,7 @@ pub(crate) struct Visit {
     peers: Arc<Peers>,
     door: Arc<Door>,
     address: IpAddr,
+    certificate: OnceLock<CertificateDer<'static>>,
     state: Mutex<State>,
 }
 
@@ -73,12 +75,29 @@ impl Visit {
         entered.inspect_err(|_| door.all.leave(address))?;
         let state = State { greeted: false, stays: 0, since: Instant::now(), late: false };
         let (peers, door) = (Arc::clone(peers), Arc::clone(door));
-        Ok(Arc::new(Self { peers, door, address, state: Mutex::new(state) }))
+        let certificate = OnceLock::new();
+        Ok(Arc::new(Self { peers, door, address, certificate, state: Mutex::new(state) }))
     }
 
     /// Who it is, as far as that can be known before a hello.
     pub(crate) fn source(&self) -> Source {
         self.address.into()
+    }
+
+    /// How it may speak TLS, if at all.
+    pub(crate) fn tls(&self) -> Option<&PeerTls> {
+        self.peers.settings.tls.as_deref()
+    }
+
+    /// It has shown this certificate, of an authority that is trusted.
+    pub(crate) fn shows(&self, certificate: CertificateDer<'static>) {
+        let shown_before = self.certificate.set(certificate);
+        assert!(shown_before.is_ok(), "a connection has one handshake");
+    }
+
+    /// The certificate that it has shown.
+    pub(crate) fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.certificate.get()
     }
 
     /// Somebody has said hello on a stream of this connection.

@@ -31,6 +31,15 @@ pub(crate) enum Ending {
     Foreign(Language),
     #[error("TLS, and this server takes plaintext: sslQuorum must be the same on all servers")]
     UnwantedTls,
+    #[error(
+        "plaintext, and this server takes TLS: sslQuorum must be the same on all servers, or \
+         portUnification be true on all while it is changed"
+    )]
+    UnwantedPlaintext,
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(String),
+    #[error("its certificate is not for server {member}: {why}")]
+    Certificate { member: ServerId, why: String },
     #[error("{0} connections like it are open already")]
     Crowded(usize),
     #[error("a message of the peer cannot be read: {0}")]

@@ -10,8 +10,8 @@
 //! then what the other end has said, in order and without gaps, then one [`FromPeer::Closed`]
 //! unless it has closed the channel itself, after which messages that are on their way to it may
 //! still arrive. A message that arrived is what its types promise, and comes from a member of this
-//! ensemble; that the member is who it says to be is not proved, as there is no TLS yet: whoever
-//! reaches the ports can say anything.
+//! ensemble; that the member is who it says to be is proved by TLS ([`PeerTls`]) and by nothing
+//! else: in plaintext, whoever reaches the ports can say anything.
 //!
 //! Everything is bounded: connections by their number, and by the time in which somebody has to say
 //! hello; messages by their length; what waits to be sent through a channel and what was received
@@ -38,6 +38,7 @@ mod accept;
 mod begun;
 mod guest;
 mod serve;
+mod tls;
 
 mod complaints;
 mod counters;
@@ -76,6 +77,7 @@ pub use checkpoint::{Checkpoint, CheckpointFile, Checkpoints, FetchError};
 pub use counters::PeerCounters;
 pub use message::{FromPeer, Held};
 pub use settings::PeerSettings;
+pub use tls::{ClientAuth, PeerTls, TlsError, TlsSettings, TlsVersion};
 
 /// Where a member listens for its peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,8 +276,19 @@ impl Peers {
             let sender = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
             member.map(|_| sender).ok_or(Ending::NotAMember(sender.id))
         });
+        let admitted = admitted.and_then(|member| self.check(member, visit).map(|()| member));
         let admitted = admitted.map(|member| (member, visit.greet()));
         admitted.inspect_err(|ending| self.note(Source { member, ..visit.source() }, ending))
+    }
+
+    /// Whether the certificate that was shown, if any was, is the member's.
+    fn check(&self, Member { id: member, .. }: Member, visit: &Visit) -> Result<(), Ending> {
+        let (Some(tls), Some(certificate)) = (visit.tls(), visit.certificate()) else {
+            return Ok(());
+        };
+        let addresses = self.addresses(member);
+        let hosts = addresses.iter().map(|address| &*address.host);
+        tls.check(certificate, hosts).map_err(|why| Ending::Certificate { member, why })
     }
 
     /// A channel has ended; the loop is told unless it knows.

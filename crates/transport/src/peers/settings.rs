@@ -1,9 +1,12 @@
 //! What can be set about connections between peers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::PeerTls;
+
 /// Limits and times of connections between peers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PeerSettings {
     /// The longest message, in bytes; a longer one ends its stream. Must have room for the longest
     /// entry.
@@ -39,6 +42,8 @@ pub struct PeerSettings {
     pub fetch_patience: Duration,
     /// A checkpoint is not sent quicker than this, so that what is agreed meanwhile does not wait.
     pub checkpoint_bytes_per_second: u64,
+    /// How TLS is spoken; in plaintext without.
+    pub tls: Option<Arc<PeerTls>>,
 }
 
 impl Default for PeerSettings {
@@ -59,6 +64,7 @@ impl Default for PeerSettings {
             keep_alive: Duration::from_secs(2),
             fetch_patience: Duration::from_secs(10),
             checkpoint_bytes_per_second: 100_000_000,
+            tls: None,
         }
     }
 }
