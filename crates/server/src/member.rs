@@ -10,7 +10,9 @@ use tokio::task::AbortHandle;
 use zooid_ids::{ClusterId, ServerId};
 use zooid_storage::{CheckpointFiles, DataDirs, LogReader};
 use zooid_transport::Mailbox;
-use zooid_transport::peers::{PeerAddress, PeerSettings, Peers};
+use zooid_transport::peers::{
+    ClientAuth, PeerAddress, PeerSettings, PeerTls, Peers, TlsError, TlsSettings,
+};
 use zooid_zab::message::ChannelId;
 use zooid_zab::{Effect as Agreed, Member as Identity};
 
@@ -117,7 +119,8 @@ impl Member {
 /// Listens for the others, and begins to speak to them. Needs tokio's context.
 ///
 /// # Errors
-/// [`ServeError::BindPeers`] if a port cannot be listened on.
+/// [`ServeError::BindPeers`] if a port cannot be listened on, [`ServeError::Tls`] if there is TLS
+/// and its files cannot be used.
 pub(crate) async fn start_peers(
     config: &Config,
     ensemble: &Ensemble,
@@ -125,11 +128,12 @@ pub(crate) async fn start_peers(
     mailbox: &Arc<Mailbox<Event>>,
 ) -> Result<Arc<Peers>, ServeError> {
     let own = &ensemble.servers[&me.id];
+    let settings = peer_settings(config, ensemble)?;
     let (quorum, election) = listen(ensemble, own).await?;
-    let peers = Peers::new(me, peer_settings(config, ensemble), mailbox.clone());
+    let peers = Peers::new(me, settings, mailbox.clone());
     peers.set_members(others(ensemble, me.id));
     tokio::spawn(peers.clone().serve(quorum, election));
-    warn_of_plaintext(ensemble);
+    warn_of_strangers(ensemble);
     Ok(peers)
 }
 
@@ -150,13 +154,15 @@ async fn listen(
     Ok((bind(address.port).await?, bind(*election_port).await?))
 }
 
-fn peer_settings(config: &Config, ensemble: &Ensemble) -> PeerSettings {
+fn peer_settings(config: &Config, ensemble: &Ensemble) -> Result<PeerSettings, TlsError> {
     let defaults = PeerSettings::default();
-    PeerSettings {
+    let tls = ensemble.tls.clone().map(PeerTls::load).transpose()?;
+    Ok(PeerSettings {
         message_bytes: defaults.message_bytes.max(2 * config.frame_bytes + ENTRY_BYTES),
         dial_patience: Duration::from_millis(ensemble.sync_limit.0.unsigned_abs().min(1000)),
+        tls: tls.map(Arc::new),
         ..defaults
-    }
+    })
 }
 
 fn others(ensemble: &Ensemble, me: ServerId) -> BTreeMap<ServerId, Vec<PeerAddress>> {
@@ -171,17 +177,31 @@ fn others(ensemble: &Ensemble, me: ServerId) -> BTreeMap<ServerId, Vec<PeerAddre
 
 /// As in ZooKeeper, peers speak in plaintext where nothing else is said; whoever can reach their
 /// ports can say anything.
-fn warn_of_plaintext(ensemble: &Ensemble) {
+fn warn_of_strangers(ensemble: &Ensemble) {
     let is_local = |server: &Server| {
         server
             .addresses
             .iter()
             .all(|(address, _)| address.resolve().is_ok_and(|resolved| resolved.ip().is_loopback()))
     };
+    let Some(what) = what_is_open(ensemble.tls.as_ref()) else { return };
     if !ensemble.servers.values().all(is_local) {
         tracing::warn!(
-            "the servers of the ensemble speak to each other in plaintext, and to whoever reaches \
-             their ports; keep those closed to others"
+            "{what}: whoever reaches the ports can say anything; keep them closed to others"
         );
+    }
+}
+
+/// Why others than the members can speak to this server, if they can.
+fn what_is_open(tls: Option<&TlsSettings>) -> Option<&'static str> {
+    match tls {
+        None => Some("the servers of the ensemble speak to each other in plaintext (no sslQuorum)"),
+        Some(tls) if tls.takes_plaintext => {
+            Some("other servers may speak in plaintext as well as with TLS (portUnification)")
+        }
+        Some(tls) if tls.client_auth != ClientAuth::Need => {
+            Some("other servers need no certificate (ssl.quorum.clientAuth)")
+        }
+        Some(_) => None,
     }
 }

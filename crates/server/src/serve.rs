@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use zooid_node::{Node, Role};
 use zooid_storage::{DataDirs, OpenError, Opened, ReadError, Recovery, Storage};
-use zooid_transport::peers::Peers;
+use zooid_transport::peers::{Peers, TlsError};
 use zooid_transport::{Clients, Listener, Mailbox};
 
 use crate::checkpointer::Checkpointer;
@@ -56,6 +56,9 @@ pub(crate) enum ServeError {
         /// What the operating system says.
         cause: io::Error,
     },
+    /// The keys and certificates for TLS between servers.
+    #[error("TLS between servers (sslQuorum, portUnification): {0}")]
+    Tls(#[from] TlsError),
     /// A client port.
     #[error("cannot listen for clients on {address}: {cause}; is another server running there?")]
     Bind {
@@ -69,7 +72,7 @@ pub(crate) enum ServeError {
 impl ServeError {
     /// True if it is the configuration that has to be changed.
     pub(crate) fn is_of_config(&self) -> bool {
-        matches!(self, Self::Voters(_))
+        matches!(self, Self::Voters(_) | Self::Tls(_))
     }
 }
 

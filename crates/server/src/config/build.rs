@@ -102,14 +102,9 @@ fn refuse_what_would_be_unsafe(values: &Values) -> Result<(), ConfigError> {
     for (key, what) in [
         ("sessionRequireClientSASLAuth", "clients that authenticate by SASL"),
         ("enforce.auth.enabled", "clients that have to authenticate"),
-        ("sslQuorum", "TLS between servers"),
     ] {
         if let (Some(value), Some(true)) = (values.get(key), values.truth(key)?) {
-            let advice = match key {
-                "sslQuorum" => "take the key out to let servers speak in plaintext",
-                _ => "take the key out to let clients in without",
-            };
-            return Err(unsupported(value, what, advice));
+            return Err(unsupported(value, what, "take the key out to let clients in without"));
         }
     }
     Ok(())

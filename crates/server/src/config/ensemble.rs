@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use zooid_ids::{Millis, ServerId};
+use zooid_transport::peers::TlsSettings;
 use zooid_zab::Voters;
 
 use super::build::INT_MAX;
 use super::error::{ConfigError, Notice};
 use super::membership::Membership;
+use super::quorum_tls::quorum_tls;
 use super::seats::{self, Seats};
 use super::values::{Value, Values};
 use super::{HostPort, Server};
@@ -25,6 +27,8 @@ pub struct Ensemble {
     pub sync_limit: Millis,
     /// `quorumListenOnAllIPs`.
     pub listens_everywhere: bool,
+    /// `sslQuorum` and `ssl.quorum.*`; in plaintext where nothing is said.
+    pub tls: Option<TlsSettings>,
 }
 
 impl Ensemble {
@@ -98,6 +102,7 @@ pub(super) fn ensemble(
         init_limit: ticks("initLimit", "10 is the usual number of ticks for followers to connect")?,
         sync_limit: ticks("syncLimit", "5 is the usual number of ticks a follower may be silent")?,
         listens_everywhere: values.truth("quorumListenOnAllIPs")?.unwrap_or(false),
+        tls: quorum_tls(values)?,
         seats,
         servers,
     }))

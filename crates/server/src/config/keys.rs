@@ -43,6 +43,19 @@ const USED: &[&str] = &[
     "sessionRequireClientSASLAuth",
     "enforce.auth.enabled",
     "sslQuorum",
+    "portUnification",
+    "ssl.quorum.keyStore.location",
+    "ssl.quorum.keyStore.type",
+    "ssl.quorum.trustStore.location",
+    "ssl.quorum.trustStore.type",
+    "ssl.quorum.clientAuth",
+    "ssl.quorum.hostnameVerification",
+    "ssl.quorum.clientHostnameVerification",
+    "ssl.quorum.protocol",
+    "ssl.quorum.enabledProtocols",
+    "ssl.quorum.crl",
+    "ssl.quorum.ocsp",
+    "ssl.quorum.context.supplier.class",
     "dynamicConfigFile",
     "server.",
     "group.",
@@ -122,6 +135,24 @@ const NEEDLESS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "files in PEM are read as they are, a private key in the clear",
+        &[
+            "ssl.quorum.keyStore.password",
+            "ssl.quorum.keyStore.passwordPath",
+            "ssl.quorum.trustStore.password",
+            "ssl.quorum.trustStore.passwordPath",
+        ],
+    ),
+    (
+        "between servers only suites that are held to be safe are offered, names are looked up in \
+         the configuration, and a handshake has the time of a hello",
+        &[
+            "ssl.quorum.ciphersuites",
+            "ssl.quorum.allowReverseDnsLookup",
+            "ssl.quorum.handshakeDetectionTimeoutMillis",
+        ],
+    ),
+    (
         "they tune parts of ZooKeeper that this server does not consist of",
         &[
             "serverCnxnFactory",
@@ -159,13 +190,12 @@ const NEEDLESS: &[(&str, &[&str])] = &[
 /// Keys that ask for what is not there yet, by what they ask for.
 const MISSING: &[(&str, &[&str])] = &[
     (
-        "TLS",
+        "TLS for clients, and certificates that are read again while it runs",
         &[
             "secureClientPort",
             "secureClientPortAddress",
             "ssl.",
             "sslQuorumReloadCertFiles",
-            "portUnification",
             "client.portUnification",
             "client.certReload",
             "fips-mode",
@@ -318,6 +348,9 @@ mod tests {
             ("server.", "unknown"),
             ("server.realm", "missing"),
             ("ssl.keyStore.location", "missing"),
+            ("ssl.quorum.keyStore.location", "used"),
+            ("ssl.quorum.keyStore.password", "needless"),
+            ("ssl.quorum.sslProvider", "missing"),
             ("DigestAuthenticationProvider.digestAlg", "used"),
             ("DigestAuthenticationProvider.else", "needless"),
             ("connection_throttle_tokens", "missing"),

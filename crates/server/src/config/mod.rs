@@ -16,6 +16,7 @@ mod keys;
 mod membership;
 mod my_id;
 mod properties;
+mod quorum_tls;
 mod seats;
 mod servers;
 mod values;

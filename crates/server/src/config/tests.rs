@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use zooid_session::auth::DigestAlgorithm;
+use zooid_transport::peers::{ClientAuth, TlsSettings, TlsVersion};
 use zooid_zab::{Seat, Voters};
 
 use super::*;
@@ -504,6 +505,105 @@ fn groups_and_weights_that_cannot_be_are_refused() {
     let ignored =
         "warning: zoo.cfg:12: ignored: weight.9 names server 9, and there is no line server.9";
     assert_eq!(texts(parse_with(&text, &[]).unwrap().1), [ignored]);
+}
+
+/// Both stores and, behind them, more lines.
+fn with_tls(more: &str) -> String {
+    let stores = "ssl.quorum.keyStore.location=/k.pem\nssl.quorum.trustStore.location=/t.pem";
+    format!("{FIVE}{stores}\n{more}\n")
+}
+
+#[test]
+fn tls_between_servers_is_read() {
+    let (key_store, trust_store) = ("/k.pem".into(), "/t.pem".into());
+    let usual = TlsSettings {
+        key_store,
+        trust_store,
+        client_auth: ClientAuth::Need,
+        verifies_dialled: true,
+        verifies_dialling: true,
+        versions: vec![TlsVersion::Tls12, TlsVersion::Tls13],
+        dials: true,
+        takes_plaintext: false,
+    };
+    let on = |more: &str| format!("sslQuorum=true\n{more}");
+    let tls13 = vec![TlsVersion::Tls13];
+    for (more, expected) in [
+        (String::new(), None),
+        ("sslQuorum=false".into(), None),
+        (on(""), Some(usual.clone())),
+        (on("ssl.quorum.keyStore.type=pem\nssl.quorum.keyStore.password=x"), Some(usual.clone())),
+        (
+            "portUnification=true".into(),
+            Some(TlsSettings { dials: false, takes_plaintext: true, ..usual.clone() }),
+        ),
+        (on("portUnification=true"), Some(TlsSettings { takes_plaintext: true, ..usual.clone() })),
+        (
+            on("ssl.quorum.clientAuth=WANT"),
+            Some(TlsSettings { client_auth: ClientAuth::Want, ..usual.clone() }),
+        ),
+        (
+            on("ssl.quorum.hostnameVerification=false"),
+            Some(TlsSettings {
+                verifies_dialled: false,
+                verifies_dialling: false,
+                ..usual.clone()
+            }),
+        ),
+        (
+            on("ssl.quorum.clientHostnameVerification=false"),
+            Some(TlsSettings { verifies_dialling: false, ..usual.clone() }),
+        ),
+        (
+            on("ssl.quorum.enabledProtocols=TLSv1.1, TLSv1.3"),
+            Some(TlsSettings { versions: tls13.clone(), ..usual.clone() }),
+        ),
+        (
+            on("ssl.quorum.protocol=TLSv1.3"),
+            Some(TlsSettings { versions: tls13.clone(), ..usual.clone() }),
+        ),
+    ] {
+        let (_dir, text) = member("1", &with_tls(&more));
+        let config = parse_with(&text, &[]).unwrap().0;
+        assert_eq!(config.ensemble.unwrap().tls, expected, "{more}");
+    }
+}
+
+#[test]
+fn tls_between_servers_that_cannot_be_is_refused() {
+    for (more, says) in [
+        (
+            "sslQuorum=true\nssl.quorum.keyStore.location=",
+            "sslQuorum is set, and needs ssl.quorum.keyStore.location",
+        ),
+        (
+            "portUnification=true\nssl.quorum.trustStore.location=",
+            "portUnification is set, and needs ssl.quorum.trustStore.location",
+        ),
+        (
+            "sslQuorum=true\nssl.quorum.keyStore.location=/k.jks",
+            "ssl.quorum.keyStore.location asks for a store in one of Java's formats",
+        ),
+        (
+            "sslQuorum=true\nssl.quorum.trustStore.type=PKCS12",
+            "ssl.quorum.trustStore.type asks for a store in one of Java's formats",
+        ),
+        ("sslQuorum=true\nssl.quorum.clientAuth=maybe", "allowed is need, want or none"),
+        (
+            "sslQuorum=true\nssl.quorum.enabledProtocols=TLSv1",
+            "allowed is TLSv1.2, TLSv1.3 or both",
+        ),
+        (
+            "sslQuorum=true\nssl.quorum.crl=true",
+            "ssl.quorum.crl asks for lists of revoked certificates",
+        ),
+        ("sslQuorum=true\nssl.quorum.context.supplier.class=A", "asks for a Java class that makes"),
+        ("sslQuorum=yes", "sslQuorum=yes is not possible; allowed is true or false"),
+    ] {
+        let (_dir, text) = member("1", &with_tls(more));
+        let error = parse_with(&text, &[]).unwrap_err();
+        assert!(error.starts_with("zoo.cfg:") && error.contains(says), "{more}: {error}");
+    }
 }
 
 #[test]
