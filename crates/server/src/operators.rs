@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use zooid_ids::{ConnectionId, Millis, ServerId, SessionId};
 use zooid_node::Role;
 use zooid_storage::{DataDirs, Sizes};
+use zooid_transport::peers::Peers;
 use zooid_transport::{Clients, ConnectionReport, Mailbox, Word, Words};
 use zooid_zab::LearnerView;
 
@@ -27,6 +28,7 @@ pub(crate) struct Operators {
     config: Config,
     client_port: u16,
     clients: Arc<Clients>,
+    peers: Option<Arc<Peers>>,
     mailbox: Arc<Mailbox<Event>>,
     /// Only looked at: they are to be unlocked when the loop ends.
     dirs: Weak<DataDirs>,
@@ -41,7 +43,7 @@ impl Operators {
     pub(crate) fn new(
         config: &Config,
         client_port: u16,
-        clients: &Arc<Clients>,
+        (clients, peers): (&Arc<Clients>, Option<&Arc<Peers>>),
         mailbox: &Arc<Mailbox<Event>>,
         dirs: &Arc<DataDirs>,
     ) -> Self {
@@ -49,6 +51,7 @@ impl Operators {
             config: config.clone(),
             client_port,
             clients: clients.clone(),
+            peers: peers.cloned(),
             mailbox: mailbox.clone(),
             dirs: Arc::downgrade(dirs),
             version: words::version(built()),
@@ -204,6 +207,7 @@ impl Operators {
         monitor.integer("znode_count", view.znodes);
         add_system(&mut monitor);
         self.add_transport(&mut monitor);
+        self.add_peers(&mut monitor);
         let participants =
             self.config.ensemble.as_ref().map(|ensemble| ensemble.participants().collect());
         self.look(move |state| add_state(add_leader(monitor, participants, state), state)).await
@@ -230,6 +234,13 @@ impl Operators {
         }
         monitor.latency("readlatency", &counters.read_latency);
         monitor.latency("updatelatency", &counters.update_latency);
+    }
+
+    /// What was said between servers; nothing where there is one.
+    fn add_peers(&self, monitor: &mut Monitor) {
+        for (name, count) in self.peers.iter().flat_map(|peers| peers.counters().named()) {
+            monitor.integer(&format!("zooid_{name}"), count);
+        }
     }
 }
 

@@ -111,7 +111,8 @@ impl Server {
             // The loop either says so or ends the process.
             let _ = is_ready.await;
         }
-        let operators = Operators::new(config, address.port(), &clients, &mailbox, &dirs);
+        let operators =
+            Operators::new(config, address.port(), (&clients, peers.as_ref()), &mailbox, &dirs);
         tokio::spawn(listener.serve(clients.clone(), Arc::new(operators)));
         Ok(Self { clients, mailbox, turns, peers, address })
     }
