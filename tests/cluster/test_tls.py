@@ -45,7 +45,7 @@ def test_who_is_no_member_stays_outside(begin, tls, authority, tmp_path, flavour
     }
     outside = run.ensemble.followers()[0]
     for counter, config in strange.items():
-        assert outside.stop() == 0
+        outside.stop()
         usual = dict(outside.config)
         outside.config |= config
         outside.spawn()
@@ -77,7 +77,7 @@ def test_from_plaintext_to_tls_without_a_stop(begin, tls):
     encrypted_only = tls | {"portUnification": "false"}
     for config in (tls | {"sslQuorum": "false", "portUnification": "true"}, tls | {"portUnification": "true"}, encrypted_only):
         for member in [*run.ensemble.followers(), run.ensemble.leader()]:
-            assert member.stop() == 0
+            member.stop()
             member.config |= config
             member.start()
             run.ensemble.wait_until_serving(run.ensemble.members)
