@@ -1,9 +1,10 @@
-//! The one binary: `zooid server`, `zooid ensemble`, `zooid status`, `zooid import`.
+//! The one binary: `zooid server`, `ensemble`, `status`, `import`, `export`.
 //!
 //! What a server does stands in the crate that does it; here is what can be typed, and the commands
 //! that only look at servers or start them. Data goes to stdout, the log to stderr.
 
 mod ensemble;
+mod export;
 mod import;
 mod parent;
 mod progress;
@@ -88,6 +89,18 @@ enum Command {
     /// Example: zooid import /var/lib/zookeeper /var/lib/zooid
     #[command(verbatim_doc_comment)]
     Import(import::Options),
+    /// Write the data of a stopped server as a snapshot from which Apache ZooKeeper starts
+    ///
+    /// DATADIR is opened as by a server that starts, and everything that its log holds is applied:
+    /// of an ensemble, stop all servers and take the one with the highest zxid. Everything is kept,
+    /// and clients whose sessions came from a ZooKeeper take them up again there; sessions that
+    /// began at Zooid have passwords that ZooKeeper does not take, so they expire there.
+    ///
+    /// Exit codes: 0 if OUT is ready, otherwise 1
+    ///
+    /// Example: zooid export /var/lib/zooid /var/lib/zookeeper-new
+    #[command(verbatim_doc_comment)]
+    Export(export::Options),
 }
 
 fn main() -> ExitCode {
@@ -98,6 +111,7 @@ fn main() -> ExitCode {
         Command::Ensemble(options) => ensemble::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Import(options) => import::run(&options),
+        Command::Export(options) => export::run(&options),
     }
 }
 

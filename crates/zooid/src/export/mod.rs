@@ -1,0 +1,157 @@
+//! `zooid export`: the way back, a snapshot from which Apache ZooKeeper starts.
+//!
+//! Start with [`run`]; `stopped` reads a data directory. How a snapshot is written is the matter of
+//! `zooid-zookeeper`.
+
+mod stopped;
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use flate2::write::GzEncoder;
+use zooid_model::EphemeralOwner;
+use zooid_zookeeper::{Compression, State, snapshot_name, write_snapshot};
+
+use crate::progress::Progress;
+use stopped::{Stopped, StoppedError};
+
+/// What can be said on the command line.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The dataDir of a Zooid server that is stopped
+    #[arg(value_name = "DATADIR")]
+    source: PathBuf,
+    /// A new directory, which becomes ZooKeeper's dataDir
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+    /// The dataLogDir of that server, where that is another directory
+    #[arg(long, value_name = "DIR")]
+    log_dir: Option<PathBuf>,
+    /// Compress the snapshot; ZooKeeper 3.6 and later read it whatever their settings are
+    #[arg(long)]
+    gzip: bool,
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error(transparent)]
+    Stopped(#[from] StoppedError),
+    #[error(
+        "{} holds {found:?} already: a ZooKeeper would mix both; give a directory that is new",
+        dir.display()
+    )]
+    Used { dir: PathBuf, found: String },
+    #[error("cannot {what} {}: {source}", path.display())]
+    Unusable { what: &'static str, path: PathBuf, source: io::Error },
+}
+
+impl ExportError {
+    fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Unusable { what, path: path.to_path_buf(), source }
+    }
+}
+
+/// Exports, and says what was exported.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    match export(options) {
+        Ok(report) => {
+            // Whoever closed stdout does not want to know.
+            let _ = io::stdout().write_all(report.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn export(options: &Options) -> Result<String, ExportError> {
+    let dir = options.out.join("version-2");
+    check_unused(&dir)?;
+    let mut progress = Progress::new();
+    let Stopped { state, keyed_sessions } =
+        stopped::read(&options.source, options.log_dir.as_deref(), &mut progress)?;
+    if keyed_sessions > 0 {
+        tracing::warn!(
+            "{keyed_sessions} of {} sessions began at Zooid, with passwords that ZooKeeper does not \
+             take: their clients get new sessions there, and their ephemeral znodes stay until the \
+             session's timeout",
+            state.sessions().len(),
+        );
+    }
+    if state.znodes().any(|(_, znode)| matches!(znode.stat.owner(), EphemeralOwner::Ttl(_))) {
+        tracing::warn!(
+            "there are TTL znodes: start ZooKeeper with extendedTypesEnabled, or it takes them for \
+             ephemeral znodes without a session and deletes them"
+        );
+    }
+    let compression = if options.gzip { Compression::Gzip } else { Compression::Plain };
+    let path = dir.join(snapshot_name(state.zxid, compression));
+    write(&state, &dir, &path, compression)?;
+    Ok(report(&state, &path))
+}
+
+/// A ZooKeeper takes the newest snapshot and all logs behind it.
+fn check_unused(dir: &Path) -> Result<(), ExportError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(ExportError::at("list", dir)(error)),
+    };
+    match entries.flatten().next() {
+        Some(entry) => {
+            let found = entry.file_name().to_string_lossy().into_owned();
+            Err(ExportError::Used { dir: dir.to_path_buf(), found })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Under another name until it is durable.
+fn write(
+    state: &State,
+    dir: &Path,
+    path: &Path,
+    compression: Compression,
+) -> Result<(), ExportError> {
+    fs::create_dir_all(dir).map_err(ExportError::at("make the directory", dir))?;
+    let unfinished = dir.join("export.unfinished");
+    let write = || {
+        let mut out = BufWriter::with_capacity(1 << 16, File::create(&unfinished)?);
+        if compression == Compression::Gzip {
+            let mut gzip = GzEncoder::new(&mut out, flate2::Compression::default());
+            write_snapshot(state, &mut gzip)?;
+            gzip.finish()?;
+        } else {
+            write_snapshot(state, &mut out)?;
+        }
+        out.into_inner()?.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        File::open(dir)?.sync_all()
+    };
+    write().map_err(|error| {
+        let _there_may_be_none = fs::remove_file(&unfinished);
+        ExportError::at("write", path)(error)
+    })
+}
+
+fn report(state: &State, path: &Path) -> String {
+    let ephemerals = state.znodes().filter(|(_, znode)| znode.is_ephemeral()).count();
+    format!(
+        "zxid       {}\n\
+         znodes     {}, {ephemerals} of them ephemeral\n\
+         sessions   {}\n\
+         digest     {:016x}\n\
+         into       {}\n",
+        state.zxid,
+        state.znodes().len(),
+        state.sessions().len(),
+        state.digest(),
+        path.display(),
+    )
+}
