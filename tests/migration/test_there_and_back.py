@@ -1,9 +1,7 @@
 """One server: its tree and its clients move from a ZooKeeper to Zooid, are used there, and move back."""
 
-import time
-
 import pytest
-from conftest import zooid
+from conftest import wait_for, zooid
 from protocol import Flag
 from rawclient import RawClient
 
@@ -22,14 +20,6 @@ def mismatches(server) -> int:
     """How often this ZooKeeper found its tree to be another than its digests say."""
     counts = [line.split("\t")[1] for line in server.ask("mntr").splitlines() if line.startswith("zk_digest_mismatches_count")]
     return int(float(counts[0]))
-
-
-def wait_for(what, seconds: float = 15):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, f"nothing after {seconds} s"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.mark.parametrize(("zookeeper", "compression"), FORMS)

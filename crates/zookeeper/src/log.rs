@@ -28,7 +28,7 @@ const END_OF_RECORD: u8 = b'B';
 /// Checksum and length.
 const RECORD_HEADER_LEN: usize = 12;
 /// So much is looked through at a time.
-const WINDOW: usize = 1 << 20;
+const WINDOW: usize = 1 << 16;
 
 /// A log file that is being read.
 pub(crate) struct LogReader {

@@ -238,3 +238,6 @@ fn read_multi(header: &Header, archive: &mut In<'_>) -> Result<Txn, Fault> {
     };
     parts.into_iter().map(read).collect::<Result<_, Fault>>().map(Txn::Multi)
 }
+
+#[cfg(test)]
+mod tests;
