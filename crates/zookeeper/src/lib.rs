@@ -31,3 +31,6 @@ pub use fault::{Fault, FileError, LoadError, Note};
 pub use snapshot::{Footer, TreeDigest};
 pub use state::{State, Znode};
 pub use write::{snapshot_name, write_snapshot};
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::{
+    Compression, LoadError, Loaded, Note, Sources, State, load, snapshot_name, write_snapshot,
+};
 use proptest::prelude::*;
 use tempfile::TempDir;
 use zooid_ids::{Millis, Zxid};
 use zooid_model::EphemeralOwner;
-use zooid_zookeeper::{
-    Compression, LoadError, Loaded, Note, Sources, State, load, snapshot_name, write_snapshot,
-};
 
 const FORMS: [&str; 3] = ["3.8.0", "3.9.5-gz", "3.9.5-snappy"];
 /// The second snapshot and what the logs lead to.
