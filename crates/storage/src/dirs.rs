@@ -15,6 +15,7 @@
 //!
 //! ZooKeeper's own `version-2` is neither read nor written.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -162,8 +163,8 @@ impl DataDirs {
     /// # Errors
     /// See [`DirError`].
     pub fn open(data_dir: &Path, log_dir: &Path) -> Result<Self, DirError> {
-        let data = make_dir(data_dir)?.join("zooid");
-        let log = make_dir(log_dir)?.join("zooid");
+        let (data_dir, log_dir) = (make_dir(data_dir)?, make_dir(log_dir)?);
+        let (data, log) = (data_dir.join("zooid"), log_dir.join("zooid"));
         let mut locks = vec![claim(&data)?];
         if log != data {
             locks.push(claim(&log)?);
@@ -172,8 +173,11 @@ impl DataDirs {
         let finished = dirs.suspect_mark().finish(&log);
         finished.map_err(DirError::at("move suspect files aside in", &dirs.data))?;
         dirs.make()?;
-        for dir in std::collections::BTreeSet::from([data_dir, log_dir, &dirs.data, &log]) {
+        for dir in BTreeSet::from([&data_dir, &log_dir, &dirs.data, &log]) {
             sync_dir(dir).map_err(DirError::at("sync", dir))?;
+        }
+        for dir in BTreeSet::from([&data_dir, &log_dir]) {
+            sync_name(dir).map_err(DirError::at("sync what holds", dir))?;
         }
         Ok(dirs)
     }
@@ -260,7 +264,13 @@ impl DataDirs {
 /// Makes a directory and its parents; gives its one true name, so that two names of one directory
 /// are seen to be one.
 fn make_dir(path: &Path) -> Result<PathBuf, DirError> {
+    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+    let missing: Vec<_> = path.ancestors().take_while(missing).collect();
     fs::create_dir_all(path).map_err(DirError::at("make the directory", path))?;
+    for dir in missing {
+        let dir = dir.canonicalize().map_err(DirError::at("open", dir))?;
+        sync_name(&dir).map_err(DirError::at("sync what holds", &dir))?;
+    }
     path.canonicalize().map_err(DirError::at("open", path))
 }
 
@@ -322,12 +332,34 @@ fn write_format(path: &Path) -> io::Result<()> {
     let mut file = File::create(&staged)?;
     file.write_all(format_line().as_bytes())?;
     file.sync_all()?;
-    fs::rename(&staged, path)
+    fs::rename(&staged, path)?;
+    // Before any other file: a directory with files but without a format is somebody else's.
+    sync_dir(path.parent().unwrap_or(path))
 }
 
 /// Makes the names in a directory durable.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Makes the name of a directory durable. Who may not list the directory above it did not make the
+/// name: then somebody else did, and long ago.
+fn sync_name(dir: &Path) -> io::Result<()> {
+    match sync_dir(dir.parent().unwrap_or(dir)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Makes what the files in a directory hold durable.
+pub(crate) fn sync_files(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_file() {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a directory's names and its own name durable.

@@ -41,7 +41,7 @@ pub(crate) struct Ledger {
 struct Shared {
     /// Apart from the files, so that nobody who asks for it waits for the disk.
     identity: Mutex<Identity>,
-    files: Mutex<LedgerFiles>,
+    files: Mutex<OpenFiles>,
 }
 
 impl Ledger {
@@ -79,23 +79,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The files, before it is decided whose they are.
 #[derive(Debug)]
 pub(crate) struct LedgerFiles {
-    db: sled::Db,
+    /// `None` where no file is: sled's first ones are written only once the witness is there, so
+    /// that what a crash leaves of them does not stand alone.
+    db: Option<sled::Db>,
     dir: PathBuf,
     sequence: u64,
     acknowledged: Vec<Acknowledged>,
 }
 
 impl LedgerFiles {
-    /// Opens what is in `dir`; what cannot be read is moved aside, kept, and begun anew.
+    /// Opens what is in `dir`; what cannot be read is moved aside, kept, to be begun anew.
     pub(crate) fn open(dir: &Path) -> Result<(Self, LedgerFound), Fatal> {
-        match read(dir) {
-            Ok(read) => Ok(read),
-            Err(why) => {
-                let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
-                let (files, _) = read(dir).map_err(Fatal::at("begin the ledger anew", dir))?;
-                Ok((files, LedgerFound::Unreadable { why, moved_to }))
-            }
+        let mut entries = fs::read_dir(dir).map_err(Fatal::at("list the ledger", dir))?;
+        if entries.next().is_none() {
+            return Ok((Self::none(dir), LedgerFound::Empty));
         }
+        read(dir).or_else(|why| {
+            let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
+            Ok((Self::none(dir), LedgerFound::Unreadable { why, moved_to }))
+        })
+    }
+
+    fn none(dir: &Path) -> Self {
+        Self { db: None, dir: dir.to_path_buf(), sequence: 0, acknowledged: Vec::new() }
     }
 
     /// What other members had acknowledged, as it was last recorded.
@@ -104,18 +110,27 @@ impl LedgerFiles {
     }
 
     /// Makes it the ledger of `identity`, durable.
-    pub(crate) fn begin(
-        mut self,
-        identity: Identity,
-        manifest: &Manifest,
-    ) -> Result<Ledger, Fatal> {
-        self.insert(KEY_IDENTITY, &identity.encode())?;
-        self.insert(KEY_MANIFEST, &manifest.encode())?;
-        self.flush()?;
-        let shared = Shared { identity: Mutex::new(identity), files: Mutex::new(self) };
+    pub(crate) fn begin(self, identity: Identity, manifest: &Manifest) -> Result<Ledger, Fatal> {
+        let Self { db, dir, sequence, .. } = self;
+        let db = db.map_or_else(|| open_db(&dir), Ok);
+        let db = db.map_err(Fatal::at("begin the ledger", &dir))?;
+        let mut files = OpenFiles { db, dir, sequence };
+        files.insert(KEY_IDENTITY, &identity.encode())?;
+        files.insert(KEY_MANIFEST, &manifest.encode())?;
+        files.flush()?;
+        let shared = Shared { identity: Mutex::new(identity), files: Mutex::new(files) };
         Ok(Ledger { shared: Arc::new(shared) })
     }
+}
 
+#[derive(Debug)]
+struct OpenFiles {
+    db: sled::Db,
+    dir: PathBuf,
+    sequence: u64,
+}
+
+impl OpenFiles {
     fn insert(&mut self, key: &str, content: &[u8]) -> Result<(), Fatal> {
         self.sequence += 1;
         let record = encode(key, self.sequence, content);
@@ -134,13 +149,19 @@ impl LedgerFiles {
 }
 
 /// A damaged database may panic in sled instead of being refused.
+fn guarded<T>(open: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(open))
+        .unwrap_or_else(|_| Err("sled panicked while it opened its files".into()))
+}
+
+fn open_db(dir: &Path) -> Result<sled::Db, String> {
+    let settings = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+    guarded(|| settings.open().map_err(|error| error.to_string()))
+}
+
 fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
-    catch_unwind(AssertUnwindSafe(|| {
-        let db = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .open()
-            .map_err(|error| error.to_string())?;
+    let db = open_db(dir)?;
+    guarded(|| {
         let mut sequence = 0;
         let identity = get(&db, KEY_IDENTITY, Identity::decode, &mut sequence)?;
         let manifest = get(&db, KEY_MANIFEST, Manifest::decode, &mut sequence)?;
@@ -151,9 +172,8 @@ fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
             _ => return Err("one of its two records is missing".into()),
         };
         let (dir, acknowledged) = (dir.to_path_buf(), acknowledged.unwrap_or_default());
-        Ok((LedgerFiles { db, dir, sequence, acknowledged }, found))
-    }))
-    .unwrap_or_else(|_| Err("sled panicked while it opened its files".into()))
+        Ok((LedgerFiles { db: Some(db), dir, sequence, acknowledged }, found))
+    })
 }
 
 /// What stands at `key`; `sequence` becomes the highest that was seen.

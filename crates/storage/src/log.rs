@@ -20,6 +20,7 @@ use bytes::Bytes;
 use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 use zooid_ids::{ClusterId, LogIndex, Millis, Zxid};
 
+use crate::dirs;
 use crate::entry::{HEADER_LEN, KIND_TRUNCATION, LogEntry, LogPosition, Record};
 use crate::ledger::Ledger;
 use crate::suspect::SuspectMark;
@@ -103,10 +104,14 @@ pub(crate) struct Start {
 }
 
 impl LogWriter {
-    /// Makes the directory durable and writes one synced batch with the keys, which makes durable
-    /// what stands before it; then sets the witness. Only after that may anybody be told how far
-    /// the log reaches.
-    pub(crate) fn begin(config: &Config, dirs: &DataDirs, start: Start) -> Result<Self, Fatal> {
+    /// Makes the directory durable and what its files hold: raft-engine syncs neither a first file
+    /// nor its header, nor what it cut off. Then writes one synced batch with the keys, and sets the
+    /// witness. Only after that may anybody be told how far the log reaches.
+    pub(crate) fn begin(
+        config: &Config,
+        data_dirs: &DataDirs,
+        start: Start,
+    ) -> Result<Self, Fatal> {
         let Start { engine, witness, ledger, promise, base, last } = start;
         let retention = Retention::new(
             config.keep_entries,
@@ -114,11 +119,12 @@ impl LogWriter {
             last.index,
             engine.get_used_size() as u64,
         );
-        let (dir, suspect) = (dirs.log().to_path_buf(), dirs.suspect_mark());
+        let (dir, suspect) = (data_dirs.log().to_path_buf(), data_dirs.suspect_mark());
         let times_opened = opened_before(&engine) + 1;
         let reader = LogReader::new(engine, Span { base, last });
         let log = Self { reader, witness, ledger, suspect, dir, promise, times_opened, retention };
-        crate::dirs::sync_dir_and_parent(&log.dir)?;
+        dirs::sync_files(&log.dir).map_err(Fatal::at("sync the log", &log.dir))?;
+        dirs::sync_dir_and_parent(&log.dir)?;
         let mut batch = log.batch_of_keys(log.identity())?;
         log.write(&mut batch, &mut Appended::default())?;
         // Only now: what raft-engine found may have been written and never synced.

@@ -140,8 +140,8 @@ fn interrupted_identity(found: &Found, config: &Config) -> Identity {
     found.log_identity.or(ledger).unwrap_or(of_witness)
 }
 
-/// The order matters: the witness is there before the log, the log has its keys before an entry,
-/// and nobody is told how far the log reaches before all three are durable.
+/// The order matters: the witness is there before the ledger and the log, the log has its keys before
+/// an entry, and nobody is told how far the log reaches before all three are durable.
 fn begin(
     config: &Config,
     dirs: DataDirs,

@@ -83,6 +83,8 @@ impl SuspectMark {
         move_all(&self.data, name, &OF_DATA)?;
         move_all(log, name, &OF_LOG)?;
         write_synced(&self.path(), sentence)?;
+        // One of the two is always there: without a mark this server would look new.
+        sync_dir(&self.data)?;
         fs::remove_file(self.moving())?;
         sync_dir(&self.data)
     }
@@ -120,6 +122,8 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
 fn move_all(home: &Path, name: &str, files: &[&str]) -> io::Result<()> {
     let aside = home.join(name);
     fs::create_dir_all(&aside)?;
+    // Before anything is moved into what a power cut might take away.
+    sync_dir(home)?;
     for file in files {
         match fs::rename(home.join(file), aside.join(file)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
