@@ -13,7 +13,7 @@ use crate::SCENARIO;
 use crate::cuts::cuts;
 use crate::disk::{Content, Disk, Tree, lay_out};
 use crate::judge::{self, judge};
-use crate::record::{Op, Record, Recording, record};
+use crate::record::{self, OPEN, Op, Record, Recording};
 use crate::scenarios::{Scenario, scenarios};
 use crate::steps::{World, config};
 
@@ -39,6 +39,7 @@ pub(crate) fn all() -> Vec<String> {
     let only = std::env::var(ONLY).unwrap_or_default();
     let mut chosen = scenarios();
     chosen.retain(|scenario| scenario.name.contains(&only));
+    record::recorder();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut failures = Vec::new();
@@ -86,7 +87,10 @@ impl<'a> Enumeration<'a> {
 
     fn run(mut self) -> Tally {
         let root = self.root();
-        self.scenario.prepare(&root);
+        {
+            let _no_process_starts = OPEN.read().unwrap();
+            self.scenario.prepare(&root);
+        }
         let mut disk = Disk::of(&root);
         let recording = self.play("");
         assert_eq!(recording.code, Some(0), "{}: {}", self.scenario.name, recording.said);
@@ -112,7 +116,7 @@ impl<'a> Enumeration<'a> {
         command
             .args(["--exact", "every_crash_of_every_scenario", "--nocapture"])
             .env(SCENARIO, self.scenario.name);
-        record(command, &self.root(), fault)
+        record::record(command, &self.root(), fault)
     }
 
     /// Before the call `next`.

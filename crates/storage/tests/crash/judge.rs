@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use zooid_ids::LogIndex;
 use zooid_storage::{Config, LogEntry, Opened, Storage};
 
+use crate::record::OPEN;
 use crate::steps::{World, promise, state};
 
 /// What stands where a server is started that draws another incarnation than the one that crashed.
@@ -19,6 +20,7 @@ pub(crate) fn judge(config: &Config, worlds: &[World]) -> Result<(), String> {
     // On a thread of its own, because raft-engine keeps for each thread what it read last.
     let (config, worlds) = (config.clone(), worlds.to_vec());
     let judged = std::thread::spawn(move || {
+        let _no_process_starts = OPEN.read().unwrap();
         catch_unwind(AssertUnwindSafe(|| judge_here(&config, &worlds)))
             .unwrap_or_else(|panic| Err(format!("a panic: {}", message(&*panic))))
     });

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLock};
 
 use bytes::Buf;
 
@@ -84,17 +84,26 @@ pub(crate) struct Recording {
     pub(crate) said: String,
 }
 
+/// Held by whoever has a storage open. A process that is being started holds for a moment what is open
+/// in this one, and with it the locks: also when another thread has closed it meanwhile.
+pub(crate) static OPEN: RwLock<()> = RwLock::new(());
+
 /// Lets `command` run with everything below `root` recorded; `fault` as the recorder takes it.
 pub(crate) fn record(mut command: Command, root: &Path, fault: &str) -> Recording {
     let trace = root.with_extension("trace");
     let _none_before = fs::remove_file(&trace);
-    let ended = command
+    command
         .env("LD_PRELOAD", recorder())
         .env("CRASH_ROOT", root)
         .env("CRASH_TRACE", &trace)
         .env("CRASH_FAULT", fault)
-        .output()
-        .unwrap();
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let started = {
+        let _nothing_is_open = OPEN.write().unwrap();
+        command.spawn().unwrap()
+    };
+    let ended = started.wait_with_output().unwrap();
     let mut bytes = &fs::read(&trace).unwrap()[..];
     let mut records = Vec::new();
     while !bytes.is_empty() {
@@ -117,8 +126,8 @@ fn read(bytes: &mut &[u8]) -> Record {
     Record { op, error, file, offset, length, path, other, data: Rc::new(take(data)) }
 }
 
-/// The library, built once for each process.
-fn recorder() -> &'static Path {
+/// The library, built once for each process; before anything is open, for the compiler is a process.
+pub(crate) fn recorder() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/recorder.c");
