@@ -35,6 +35,8 @@ def test_there_and_back(prepare, start_kazoo, zookeeper, compression):
     told: list[bytes] = []
     live.DataWatch("/busy", lambda data, stat: told.append(data))
     before = tree.read(one)
+    # While it runs it can be rehearsed.
+    assert f"znodes     {len(before)}," in zooid("import", there.data_dir, there.directory / "rehearsal")
     there.kill()
 
     ours = prepare("zooid", port=there.port)

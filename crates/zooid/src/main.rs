@@ -89,12 +89,17 @@ enum Command {
     /// Example: zooid import /var/lib/zookeeper /var/lib/zooid
     #[command(verbatim_doc_comment)]
     Import(import::Options),
-    /// Write the data of a stopped server as a snapshot from which Apache ZooKeeper starts
+    /// Write a server's data as a snapshot from which Apache ZooKeeper starts
     ///
-    /// DATADIR is opened as by a server that starts, and everything that its log holds is applied:
-    /// of an ensemble, stop all servers and take the one with the highest zxid. Everything is kept,
-    /// and clients whose sessions came from a ZooKeeper take them up again there; sessions that
-    /// began at Zooid have passwords that ZooKeeper does not take, so they expire there.
+    /// Of a stopped server everything is kept. DATADIR is opened as by a server that starts, and all
+    /// that its log holds is applied: of an ensemble, stop all servers and take the one with the
+    /// highest zxid. Clients whose sessions came from a ZooKeeper take them up again there; sessions
+    /// that began at Zooid have passwords that ZooKeeper does not take, so they expire there.
+    ///
+    /// A running server is read as by a client while others write, and what is written is its state
+    /// at exactly one zxid. It keeps what a client is told: znodes with data, ACLs, versions and
+    /// zxids. It leaves out sessions and ephemerals, makes containers and TTL znodes ordinary ones,
+    /// and may miss an ACL that is set meanwhile. It works with a running ZooKeeper (3.6 or later) too.
     ///
     /// Exit codes: 0 if OUT is ready, otherwise 1
     ///

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use zooid_ids::{ClusterId, Millis, SessionId, Zxid};
-use zooid_model::{Acl, CreateMode, PasswordScheme};
-use zooid_tree::{Counts, Formation, PersistedStat, Record, RestoreError, Session, Tree};
+use zooid_model::{Acl, Command, CreateMode, PasswordScheme};
+use zooid_tree::{
+    Counts, Formation, Outcome, PersistedStat, Record, RestoreError, Session, Stamp, Tree,
+};
 
 use crate::world::*;
 
@@ -262,6 +264,25 @@ fn a_session(id: SessionId) -> Record {
     let scheme = PasswordScheme::Keyed;
     let session = Session { owner: owner(1), sequence: 3, timeout: Millis(5), scheme };
     Record::Session { id, session }
+}
+
+/// Its client knows no other password, whichever connection has the session.
+#[test]
+fn a_session_keeps_its_password_scheme() {
+    let imported = PasswordScheme::ZooKeeper;
+    let Record::Session { id, session: held } = a_session(session(1)) else { unreachable!() };
+    let held = Record::Session { id, session: Session { scheme: imported, ..held } };
+    let system = ["/", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"];
+    let records = system.map(znode).into_iter().chain([held]);
+    let mut tree = Tree::restore(Zxid(9), records).unwrap();
+    let (seen, timeout) = (owner(1), Millis(7));
+    let attach = Command::Attach { session: id, owner: owner(2), seen, timeout };
+    let stamp = Stamp { zxid: Zxid(10), time: Millis(1) };
+    assert_eq!(tree.apply(stamp, &attach).outcome, Outcome::Attached { previous: seen });
+    let after = Session { owner: owner(2), sequence: 0, timeout, scheme: imported };
+    assert_eq!(tree.session(id), Some(&after));
+    tree.hand_over();
+    assert!(tree.harvest(10).contains(&Record::Session { id, session: after }));
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! `zooid export`: the way back, a snapshot from which Apache ZooKeeper starts.
 //!
-//! Start with [`run`]; `stopped` reads a data directory. How a snapshot is written is the matter of
-//! `zooid-zookeeper`.
+//! Start with [`run`]; `stopped` reads a data directory, `running` asks a server through
+//! `connection`. How a snapshot is written is the matter of `zooid-zookeeper`.
 
+mod running;
 mod stopped;
+
+mod connection;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -16,14 +19,16 @@ use zooid_model::EphemeralOwner;
 use zooid_zookeeper::{Compression, State, snapshot_name, write_snapshot};
 
 use crate::progress::Progress;
-use stopped::{Stopped, StoppedError};
+use crate::status::Addresses;
+use running::RunningError;
+use stopped::StoppedError;
 
 /// What can be said on the command line.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The dataDir of a Zooid server that is stopped
-    #[arg(value_name = "DATADIR")]
-    source: PathBuf,
+    /// The dataDir of a Zooid server that is stopped, or where one takes clients
+    #[arg(value_name = "DATADIR|HOST:PORT")]
+    source: String,
     /// A new directory, which becomes ZooKeeper's dataDir
     #[arg(value_name = "OUT")]
     out: PathBuf,
@@ -33,6 +38,21 @@ pub(crate) struct Options {
     /// Compress the snapshot; ZooKeeper 3.6 and later read it whatever their settings are
     #[arg(long)]
     gzip: bool,
+    /// Who asks a running server, like digest:super:secret; may be said several times
+    #[arg(long, value_name = "SCHEME:PROOF", value_parser = scheme_and_proof)]
+    auth: Vec<(String, String)>,
+}
+
+fn scheme_and_proof(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once(':').ok_or("it is not SCHEME:PROOF, like digest:user:password")?;
+    Ok((parts.0.to_string(), parts.1.to_string()))
+}
+
+/// What is to be written.
+struct Exported {
+    state: State,
+    /// What is lost on the way.
+    notes: Vec<String>,
 }
 
 /// Why nothing was exported.
@@ -40,6 +60,10 @@ pub(crate) struct Options {
 enum ExportError {
     #[error(transparent)]
     Stopped(#[from] StoppedError),
+    #[error(transparent)]
+    Running(#[from] RunningError),
+    #[error("{0} is neither a directory nor one host:port")]
+    Source(String),
     #[error(
         "{} holds {found:?} already: a ZooKeeper would mix both; give a directory that is new",
         dir.display()
@@ -74,16 +98,8 @@ fn export(options: &Options) -> Result<String, ExportError> {
     let dir = options.out.join("version-2");
     check_unused(&dir)?;
     let mut progress = Progress::new();
-    let Stopped { state, keyed_sessions } =
-        stopped::read(&options.source, options.log_dir.as_deref(), &mut progress)?;
-    if keyed_sessions > 0 {
-        tracing::warn!(
-            "{keyed_sessions} of {} sessions began at Zooid, with passwords that ZooKeeper does not \
-             take: their clients get new sessions there, and their ephemeral znodes stay until the \
-             session's timeout",
-            state.sessions().len(),
-        );
-    }
+    let Exported { state, notes } = read(options, &mut progress)?;
+    notes.iter().for_each(|note| tracing::warn!("{note}"));
     if state.znodes().any(|(_, znode)| matches!(znode.stat.owner(), EphemeralOwner::Ttl(_))) {
         tracing::warn!(
             "there are TTL znodes: start ZooKeeper with extendedTypesEnabled, or it takes them for \
@@ -94,6 +110,21 @@ fn export(options: &Options) -> Result<String, ExportError> {
     let path = dir.join(snapshot_name(state.zxid, compression));
     write(&state, &dir, &path, compression)?;
     Ok(report(&state, &path))
+}
+
+/// What is there is a directory; anything else may be a server.
+fn read(options: &Options, progress: &mut Progress) -> Result<Exported, ExportError> {
+    let path = Path::new(&options.source);
+    let is_path = path.exists() || options.source.contains('/');
+    if is_path {
+        return Ok(stopped::read(path, options.log_dir.as_deref(), progress)?);
+    }
+    match options.source.parse::<Addresses>() {
+        Ok(Addresses(servers)) if servers.len() == 1 => {
+            Ok(running::read(&servers[0], &options.auth, progress)?)
+        }
+        _ => Err(ExportError::Source(options.source.clone())),
+    }
 }
 
 /// A ZooKeeper takes the newest snapshot and all logs behind it.

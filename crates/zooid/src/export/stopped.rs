@@ -13,13 +13,17 @@ use zooid_tree::{Record, Stamp, Tree};
 use zooid_zab::Body;
 use zooid_zookeeper::{State, Znode};
 
+use super::Exported;
 use crate::progress::Progress;
 
 /// Why there is no state to be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoppedError {
     /// No server was ever here.
-    #[error("{} is not there: give the dataDir of a Zooid server that is stopped", .0.display())]
+    #[error(
+        "{} is not there: give the dataDir of a Zooid server that is stopped, or the host:port of \
+         one that runs", .0.display()
+    )]
     NoData(PathBuf),
     /// The directory was made, and nothing happened in it.
     #[error("{} holds nothing that was ever written", .0.display())]
@@ -43,19 +47,12 @@ pub(crate) enum StoppedError {
     },
 }
 
-/// What was read.
-pub(crate) struct Stopped {
-    pub(crate) state: State,
-    /// Sessions with a password that ZooKeeper would not make.
-    pub(crate) keyed_sessions: usize,
-}
-
 /// Opens the directory as a server that starts would, and applies everything that its log holds.
 pub(crate) fn read(
     data_dir: &Path,
     log_dir: Option<&Path>,
     progress: &mut Progress,
-) -> Result<Stopped, StoppedError> {
+) -> Result<Exported, StoppedError> {
     let home = data_dir.join("zooid");
     if !home.is_dir() {
         return Err(StoppedError::NoData(home));
@@ -105,7 +102,7 @@ fn apply(tree: &mut Tree, entry: LogEntry) -> Result<(), StoppedError> {
     Ok(())
 }
 
-fn of_tree(tree: &Tree) -> Stopped {
+fn of_tree(tree: &Tree) -> Exported {
     let mut state = State::new(tree.zxid());
     for (id, session) in tree.sessions() {
         state.put_session(id, session.timeout);
@@ -117,5 +114,14 @@ fn of_tree(tree: &Tree) -> Stopped {
     }
     assert_eq!(state.digest(), tree.digest(), "every znode was taken over");
     let keyed = tree.sessions().filter(|(_, session)| session.scheme == PasswordScheme::Keyed);
-    Stopped { keyed_sessions: keyed.count(), state }
+    let keyed = keyed.count();
+    let note = (keyed > 0).then(|| {
+        format!(
+            "{keyed} of {} sessions began at Zooid, with passwords that ZooKeeper does not take: \
+             their clients get new sessions there, and their ephemeral znodes stay until the \
+             session's timeout",
+            tree.counts().sessions,
+        )
+    });
+    Exported { state, notes: note.into_iter().collect() }
 }
