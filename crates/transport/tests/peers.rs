@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
-use std::io;
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -462,4 +462,88 @@ fn a_checkpoint_that_cannot_be_had_is_an_error() {
     let error = fetch(&learner, 1, into.path()).unwrap_err();
     assert!(error.contains("ensemble"), "{error}");
     assert_eq!(read(&leader.peers.counters().wrong_cluster), 1);
+}
+
+/// Signs of life do not wait behind commands that the leader has not taken.
+#[test]
+fn forwards_wait_until_they_are_granted_and_nothing_else_does() {
+    let few = PeerSettings { forward_bytes: 1 << 20, message_bytes: 1 << 20, ..settings() };
+    let (mut leader, mut learner) = two([few.clone(), few]);
+    let (at_learner, at_leader) = connect(&mut learner, &mut leader);
+    let command = |number: u8| Bytes::from(vec![number; 400_000]);
+    for number in 0..10 {
+        learner.peers.send(at_learner, Message::Forward { command: command(number) });
+        learner.peers.send(at_learner, Message::Pong { sequence: number.into() });
+    }
+    let (mut held, mut pongs) = (VecDeque::new(), 0);
+    while pongs < 10 {
+        match leader.next() {
+            FromPeer::Said { message: Message::Pong { sequence }, .. } => {
+                assert_eq!(sequence, pongs);
+                pongs += 1;
+            }
+            forward => held.push_back(forward),
+        }
+    }
+    assert!(leader.is_silent(), "the rest waits until these are taken");
+    assert_eq!(held.len(), 2, "{held:?}");
+    for number in 0..10 {
+        let next = held.pop_front().unwrap_or_else(|| leader.next());
+        let FromPeer::Said { channel, message, .. } = next else { panic!("{next:?}") };
+        assert_eq!((channel, message), (at_leader, Message::Forward { command: command(number) }));
+    }
+    assert!(leader.is_silent() && learner.is_silent());
+}
+
+/// Passes bytes on between two ends until it is frozen: nothing arrives any more, nothing is closed.
+fn passage(to: u16, frozen: &Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let frozen = Arc::clone(frozen);
+    std::thread::spawn(move || {
+        for here in listener.incoming().map_while(Result::ok) {
+            let there = TcpStream::connect(("127.0.0.1", to)).unwrap();
+            for (from, to) in [(&here, &there), (&there, &here)] {
+                let ends = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let frozen = Arc::clone(&frozen);
+                std::thread::spawn(move || pass(ends, &frozen));
+            }
+        }
+    });
+    port
+}
+
+fn pass((mut from, mut to): (TcpStream, TcpStream), frozen: &AtomicBool) {
+    let mut bytes = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        while frozen.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if to.write_all(&bytes[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+/// A peer that hangs, or a network that swallows everything, is found out without a word of the
+/// loop.
+#[test]
+fn a_connection_on_which_nothing_comes_back_is_closed() {
+    let members = addresses(2);
+    let brief = PeerSettings { keep_alive: Duration::from_millis(300), ..settings() };
+    let mut leader = Server::start(1, &members, brief.clone());
+    let frozen = Arc::new(AtomicBool::new(false));
+    let mut seen_by_learner = members.clone();
+    let behind = &mut seen_by_learner.get_mut(&ServerId(1)).unwrap()[0];
+    behind.quorum_port = passage(behind.quorum_port, &frozen);
+    let mut learner = Server::start(2, &seen_by_learner, brief);
+    let (at_learner, at_leader) = connect(&mut learner, &mut leader);
+    std::thread::sleep(Duration::from_secs(1));
+    learner.peers.send(at_learner, Message::Pong { sequence: 1 });
+    assert_eq!(leader.message(at_leader), Message::Pong { sequence: 1 }, "idle, but alive");
+    frozen.store(true, Relaxed);
+    assert_eq!(learner.closed(), at_learner);
+    assert_eq!(leader.closed(), at_leader);
+    frozen.store(false, Relaxed);
+    connect(&mut learner, &mut leader);
 }

@@ -40,6 +40,8 @@ pub(crate) trait Frame: prost::Message + Default + Sized + 'static {
     fn open(hello: proto::Hello) -> Self;
     /// What the first frame says.
     fn opening(self) -> Result<proto::Hello, ContractError>;
+    /// The forwards that a frame grants, in bytes since the stream was opened, if it does.
+    fn grants(&self) -> Option<u64>;
 }
 
 impl Frame for proto::FromLearner {
@@ -114,6 +116,10 @@ impl Frame for proto::FromLearner {
             _ => Err(ContractError::Unknown("the hello")),
         }
     }
+
+    fn grants(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Frame for proto::FromLeader {
@@ -183,6 +189,7 @@ impl Frame for proto::FromLeader {
             P::Suspect(_) => Message::Suspect,
             P::Acknowledged(said) => Message::Acknowledged { had: read_had(said.had)? },
             P::Confirmed(confirmed) => Message::Confirmed { payload: confirmed.payload },
+            P::Granted(_) => return Err(ContractError::Unknown("a message for the loop")),
             P::Hello(_) => return Err(ContractError::Unknown("a second hello")),
         })
     }
@@ -196,6 +203,21 @@ impl Frame for proto::FromLeader {
             Some(from_leader::Message::Hello(hello)) => Ok(hello),
             _ => Err(ContractError::Unknown("the hello")),
         }
+    }
+
+    fn grants(&self) -> Option<u64> {
+        match &self.message {
+            Some(from_leader::Message::Granted(granted)) => Some(granted.forward_bytes),
+            _ => None,
+        }
+    }
+}
+
+impl proto::FromLeader {
+    /// Grants forwards: so many bytes in all since the stream was opened.
+    pub(crate) fn granted(forward_bytes: u64) -> Self {
+        let granted = proto::Granted { forward_bytes };
+        Self { message: Some(from_leader::Message::Granted(granted)) }
     }
 }
 

@@ -19,6 +19,7 @@ pub struct PeerCounters {
     /// Not a member, not who was dialled, or meant for another one.
     pub wrong_member: AtomicU64,
     pub oversized_messages: AtomicU64,
+    /// That cannot be read, or were not granted.
     pub malformed_messages: AtomicU64,
     /// Channels that were closed as too much waited to be sent.
     pub slow_peers: AtomicU64,
@@ -76,7 +77,7 @@ impl PeerCounters {
             Ending::NotAMember(_) | Ending::Mistaken { .. } | Ending::Impostor(_) => {
                 &self.wrong_member
             }
-            Ending::Malformed(_) => &self.malformed_messages,
+            Ending::Malformed(_) | Ending::Overdrawn(_) => &self.malformed_messages,
             Ending::Oversized(_) => &self.oversized_messages,
             Ending::Silent => &self.silent_peers,
             Ending::Slow(..) => &self.slow_peers,

@@ -1,27 +1,26 @@
 //! A learner's way to its leader.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::time::{sleep, timeout};
 use tonic::Streaming;
 use tonic::transport::Channel;
 use zooid_ids::ServerId;
-use zooid_zab::Member;
 
 use super::channels::{End, read};
 use super::connect::{Pauses, Port, reach};
 use super::contract::Frame;
+use super::forwards::Waiting;
 use super::generated::quorum_client::QuorumClient;
 use super::generated::{FromLeader, FromLearner};
-use super::hello::Ending;
+use super::hello::{Ending, Greeting};
 use super::outbox::{Outbox, outbox};
 use super::{FromPeer, Peers};
-use crate::counters::count;
 
 /// A stream whose other end has said hello.
 struct Opened {
-    leader: Member,
+    greeting: Greeting,
     outbox: Outbox<FromLearner>,
     stream: Streaming<FromLeader>,
     /// The stream lives on it.
@@ -62,15 +61,15 @@ async fn open(peers: &Peers, leader: ServerId, connection: Channel) -> Result<Op
     };
     let opened = timeout(peers.settings.connect_timeout, opening).await;
     let (stream, hello) = opened.map_err(|_| Ending::Silent)??;
-    let leader = peers.expect(leader, &hello)?;
-    Ok(Opened { leader, outbox, stream, connection })
+    let greeting = peers.expect(leader, &hello)?;
+    Ok(Opened { greeting, outbox, stream, connection })
 }
 
 fn serve(peers: Arc<Peers>, opened: Opened) {
-    let Opened { leader, outbox, stream, connection } = opened;
-    count(&peers.counters.channels);
-    let link = peers.channels.open(leader, End::Learner(outbox));
-    peers.inbox.push(FromPeer::Connected { channel: link.id, leader });
+    let Opened { greeting, outbox, stream, connection } = opened;
+    let waiting = Mutex::new(Waiting::new(greeting.credit));
+    let link = peers.open(greeting, End::Learner(outbox, waiting));
+    peers.inbox.push(FromPeer::Connected { channel: link.id, leader: link.peer });
     tokio::spawn(async move {
         let ending = read(&peers, &link, stream).await;
         peers.ended(&link, &ending);

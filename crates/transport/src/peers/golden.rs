@@ -8,7 +8,9 @@ use zooid_zab::message::{Message, Notification, Plan, Standing, Vote};
 use zooid_zab::{Body, Config, Entry, EpochEnds, Member, Promise, Seat, SyncTicket, Voters};
 
 use super::contract::{Frame, write_notification};
-use super::generated::{FromLeader, FromLearner};
+use super::generated::{
+    Chunk, FetchRequest, FromLeader, FromLearner, Manifest, ManifestFile, chunk,
+};
 use super::hello::hello;
 
 const ONE: Member = Member { id: ServerId(1), incarnation: Incarnation(0x1111) };
@@ -86,8 +88,9 @@ fn line(name: &str, message: &impl prost::Message) -> String {
 
 #[test]
 fn peers_speak_as_ever() {
-    let mut written = line("hello", &hello(ONE, Some(ClusterId(0xabc)), TWO.id));
-    written += &line("hello_of_nobody", &hello(ONE, None, TWO.id));
+    let said = hello(ONE, Some(ClusterId(0xabc)), TWO.id, 1 << 20);
+    let mut written = line("hello", &said);
+    written += &line("hello_of_nobody", &hello(ONE, None, TWO.id, 0));
     for (name, message) in from_learner() {
         written += &line(name, &FromLearner::write(&message).unwrap());
     }
@@ -96,6 +99,17 @@ fn peers_speak_as_ever() {
     }
     for (name, said) in notifications() {
         written += &line(name, &write_notification(&said));
+    }
+    written += &line("granted", &FromLeader::granted(1 << 21));
+    written += &line("fetch_request", &FetchRequest { hello: Some(said.clone()) });
+    let file = ManifestFile { name: "1-7.base".into(), bytes: 300 };
+    let manifest = Manifest { zxid: ZXID.0, files: vec![file] };
+    for (name, chunk) in [
+        ("chunk_hello", chunk::Chunk::Hello(said)),
+        ("chunk_manifest", chunk::Chunk::Manifest(manifest)),
+        ("chunk_data", chunk::Chunk::Data(Bytes::from_static(b"data"))),
+    ] {
+        written += &line(name, &Chunk { chunk: Some(chunk) });
     }
     expect_test::expect_file!["../../testdata/peer_golden.txt"].assert_eq(&written);
 }

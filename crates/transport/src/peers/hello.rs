@@ -14,6 +14,31 @@ use super::generated::Hello;
 const OLDEST_VERSION: u32 = 1;
 const NEWEST_VERSION: u32 = 1;
 
+/// A learner waits with forwards until they are granted, a leader grants them.
+const CREDITS: u64 = 1;
+
+/// What this server can do beyond its version.
+const FEATURES: u64 = CREDITS;
+
+/// Who is at the other end of a stream, and what is spoken with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    pub(crate) sender: Member,
+    /// The highest that both speak.
+    pub(crate) version: u32,
+    /// What both can do.
+    pub(crate) features: u64,
+    /// The forwards that the sender grants at first, in bytes, if it grants any.
+    pub(crate) credit: Option<u64>,
+}
+
+impl Greeting {
+    /// Whether the sender waits until its forwards are granted.
+    pub(crate) const fn asks_for_credit(self) -> bool {
+        self.features & CREDITS != 0
+    }
+}
+
 /// Why a stream to or from a peer has ended, or never began.
 #[derive(Debug, Error)]
 pub(crate) enum Ending {
@@ -46,6 +71,8 @@ pub(crate) enum Ending {
     Malformed(String),
     #[error("a message is too long: {0}")]
     Oversized(String),
+    #[error("it has forwarded {0} bytes more than it was granted")]
+    Overdrawn(u64),
     #[error("no hello in time")]
     Silent,
     #[error("the peer does not take what waits for it: {0} bytes")]
@@ -129,16 +156,22 @@ impl From<Ending> for Status {
     }
 }
 
-/// What this server says to `receiver`.
-pub(crate) fn hello(me: Member, cluster: Option<ClusterId>, receiver: ServerId) -> Hello {
+/// What this server says to `receiver`, which may forward so many bytes at first.
+pub(crate) fn hello(
+    me: Member,
+    cluster: Option<ClusterId>,
+    receiver: ServerId,
+    forward_bytes: u64,
+) -> Hello {
     let cluster = cluster.map(|cluster| cluster.0.to_be_bytes().to_vec()).unwrap_or_default();
     Hello {
         oldest_version: OLDEST_VERSION,
         newest_version: NEWEST_VERSION,
-        features: 0,
+        features: FEATURES,
         cluster: cluster.into(),
         sender: Some(write_member(me)),
         receiver: receiver.0,
+        forward_bytes,
     }
 }
 
@@ -148,9 +181,10 @@ pub(crate) fn greet(
     hello: &Hello,
     me: ServerId,
     cluster: Option<ClusterId>,
-) -> Result<Member, Ending> {
+) -> Result<Greeting, Ending> {
     let (oldest, newest) = (hello.oldest_version, hello.newest_version);
-    if oldest.max(OLDEST_VERSION) > newest.min(NEWEST_VERSION) {
+    let version = newest.min(NEWEST_VERSION);
+    if oldest.max(OLDEST_VERSION) > version {
         return Err(Ending::Version { oldest, newest, ours: NEWEST_VERSION });
     }
     let theirs = match &*hello.cluster {
@@ -165,7 +199,10 @@ pub(crate) fn greet(
     if hello.receiver != me.0 {
         return Err(Ending::Mistaken { expected: ServerId(hello.receiver), actual: me });
     }
-    Ok(read_member(hello.sender.clone())?)
+    let sender = read_member(hello.sender.clone())?;
+    let features = hello.features & FEATURES;
+    let credit = (features & CREDITS != 0).then_some(hello.forward_bytes);
+    Ok(Greeting { sender, version, features, credit })
 }
 
 #[cfg(test)]
@@ -179,23 +216,38 @@ mod tests {
 
     #[test]
     fn a_hello_is_understood() {
+        let understood =
+            Greeting { sender: OTHER, version: 1, features: FEATURES, credit: Some(9) };
         for cluster in [None, OURS] {
-            assert_eq!(greet(&hello(OTHER, cluster, ME), ME, OURS).unwrap(), OTHER);
-            assert_eq!(greet(&hello(OTHER, OURS, ME), ME, cluster).unwrap(), OTHER);
+            assert_eq!(greet(&hello(OTHER, cluster, ME, 9), ME, OURS).unwrap(), understood);
+            assert_eq!(greet(&hello(OTHER, OURS, ME, 9), ME, cluster).unwrap(), understood);
         }
+    }
+
+    #[test]
+    fn what_both_can_is_spoken() {
+        let good = hello(OTHER, OURS, ME, 9);
+        let newer = Hello { newest_version: 7, features: u64::MAX, ..good.clone() };
+        let greeting = greet(&newer, ME, OURS).unwrap();
+        assert_eq!((greeting.version, greeting.features), (NEWEST_VERSION, FEATURES));
+        assert!(greeting.asks_for_credit());
+        let less = Hello { features: !CREDITS, ..good };
+        let greeting = greet(&less, ME, OURS).unwrap();
+        assert!(!greeting.asks_for_credit());
+        assert_eq!(greeting.credit, None);
     }
 
     /// What is wrong with it, and how the refusal begins.
     #[test]
     fn a_wrong_hello_is_refused() {
-        let good = hello(OTHER, OURS, ME);
+        let good = hello(OTHER, OURS, ME, 9);
         let nobody = Some(super::super::generated::Member { id: 2, incarnation: vec![1].into() });
         for (wrong, says) in [
             (Hello { oldest_version: 2, newest_version: 3, ..good.clone() }, "the peer speaks"),
             (Hello { newest_version: 0, ..good.clone() }, "the peer speaks"),
-            (hello(OTHER, Some(ClusterId(6)), ME), "the peer belongs"),
+            (hello(OTHER, Some(ClusterId(6)), ME, 9), "the peer belongs"),
             (Hello { cluster: vec![1; 15].into(), ..good.clone() }, "a message"),
-            (hello(OTHER, OURS, ServerId(3)), "server 1 is where"),
+            (hello(OTHER, OURS, ServerId(3), 9), "server 1 is where"),
             (Hello { sender: None, ..good.clone() }, "a message"),
             (Hello { sender: nobody, ..good.clone() }, "a message"),
         ] {

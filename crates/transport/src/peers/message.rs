@@ -1,9 +1,13 @@
 //! What the loop is told of peers.
 
+use std::sync::Arc;
+
 use tokio::sync::OwnedSemaphorePermit;
 use zooid_ids::ServerId;
 use zooid_zab::Member;
 use zooid_zab::message::{ChannelId, Message, Notification};
+
+use super::channels::Link;
 
 /// What peers tell the loop.
 #[derive(Debug)]
@@ -49,10 +53,30 @@ pub enum FromPeer {
 /// The bytes of a message that was received; the channel reads on as these are dropped. Keep it as
 /// long as the message takes memory.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit);
+pub struct Held(Share);
+
+#[derive(Debug)]
+enum Share {
+    /// Of the room of the channel.
+    Room(#[expect(dead_code, reason = "given back when dropped")] OwnedSemaphorePermit),
+    /// Of what the learner at the other end was granted for forwards.
+    Granted { link: Arc<Link>, cost: u64 },
+}
 
 impl Held {
-    pub(crate) const fn new(permit: OwnedSemaphorePermit) -> Self {
-        Self(permit)
+    pub(crate) const fn room(permit: OwnedSemaphorePermit) -> Self {
+        Self(Share::Room(permit))
+    }
+
+    pub(crate) fn granted(link: &Arc<Link>, cost: u64) -> Self {
+        Self(Share::Granted { link: Arc::clone(link), cost })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Share::Granted { link, cost } = &self.0 {
+            link.give_back(*cost);
+        }
     }
 }

@@ -29,6 +29,7 @@ mod outbox;
 
 mod channels;
 mod checkpoint;
+mod forwards;
 
 mod connect;
 mod dial;
@@ -71,7 +72,7 @@ use channels::{Channels, Link, batches};
 use complaints::{Complaints, Source};
 use elect::Latest;
 use guest::{Stay, Visit};
-use hello::Ending;
+use hello::{Ending, Greeting};
 
 pub use checkpoint::{Checkpoint, CheckpointFile, Checkpoints, FetchError};
 pub use counters::PeerCounters;
@@ -253,14 +254,15 @@ impl Peers {
     }
 
     fn hello(&self, receiver: ServerId) -> generated::Hello {
-        hello::hello(self.me, lock(&self.ensemble).cluster, receiver)
+        let cluster = lock(&self.ensemble).cluster;
+        hello::hello(self.me, cluster, receiver, self.settings.window())
     }
 
     /// Who says hello where `expected` should be.
-    fn expect(&self, expected: ServerId, hello: &generated::Hello) -> Result<Member, Ending> {
-        let member = hello::greet(hello, self.me.id, lock(&self.ensemble).cluster)?;
-        let actual = member.id;
-        if actual == expected { Ok(member) } else { Err(Ending::Mistaken { expected, actual }) }
+    fn expect(&self, expected: ServerId, hello: &generated::Hello) -> Result<Greeting, Ending> {
+        let greeting = hello::greet(hello, self.me.id, lock(&self.ensemble).cluster)?;
+        let actual = greeting.sender.id;
+        if actual == expected { Ok(greeting) } else { Err(Ending::Mistaken { expected, actual }) }
     }
 
     /// Who has connected, if it may.
@@ -268,16 +270,18 @@ impl Peers {
         &self,
         opening: Result<generated::Hello, Ending>,
         visit: &Arc<Visit>,
-    ) -> Result<(Member, Stay), Ending> {
+    ) -> Result<(Greeting, Stay), Ending> {
         let sender = |hello: &generated::Hello| Some(ServerId(hello.sender.as_ref()?.id));
         let claimed = opening.as_ref().ok().and_then(sender);
         let member = claimed.filter(|id| lock(&self.ensemble).members.contains_key(id));
         let admitted = opening.and_then(|hello| {
-            let sender = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
-            member.map(|_| sender).ok_or(Ending::NotAMember(sender.id))
+            let greeting = hello::greet(&hello, self.me.id, lock(&self.ensemble).cluster)?;
+            member.map(|_| greeting).ok_or(Ending::NotAMember(greeting.sender.id))
         });
-        let admitted = admitted.and_then(|member| self.check(member, visit).map(|()| member));
-        let admitted = admitted.map(|member| (member, visit.greet()));
+        let admitted = admitted.and_then(|greeting| {
+            self.check(greeting.sender, visit)?;
+            Ok((greeting, visit.greet()))
+        });
         admitted.inspect_err(|ending| self.note(Source { member, ..visit.source() }, ending))
     }
 
@@ -289,6 +293,13 @@ impl Peers {
         let addresses = self.addresses(member);
         let hosts = addresses.iter().map(|address| &*address.host);
         tls.check(certificate, hosts).map_err(|why| Ending::Certificate { member, why })
+    }
+
+    /// A stream to or from a learner was opened.
+    fn open(&self, greeting: Greeting, end: channels::End) -> Arc<Link> {
+        count(&self.counters.channels);
+        tracing::debug!(?greeting, "a channel was opened");
+        self.channels.open(greeting.sender, end)
     }
 
     /// A channel has ended; the loop is told unless it knows.

@@ -16,13 +16,14 @@ use super::channels::{End, read};
 use super::checkpoint::offering;
 use super::connect::HTTP_FRAME_BYTES;
 use super::contract::{ContractError, Frame, read_notification};
+use super::forwards::Granting;
 use super::generated::election_server::{Election, ElectionServer};
 use super::generated::quorum_server::{Quorum, QuorumServer};
 use super::generated::{
     Chunk, FetchRequest, FromElector, FromLeader, FromLearner, Hello, from_elector,
 };
 use super::guest::Visit;
-use super::hello::Ending;
+use super::hello::{Ending, Greeting};
 use super::outbox::{Outbox, Outflow, outbox};
 use super::{FromPeer, Peers, lock};
 use crate::counters::count;
@@ -97,12 +98,13 @@ impl Quorum for Port {
         let visit = visit(&request)?;
         let mut stream = request.into_inner();
         let opening = first(&peers, &mut stream).await.and_then(|first| Ok(first.opening()?));
-        let (learner, stay) = peers.admit(opening, &visit)?;
+        let (greeting, stay) = peers.admit(opening, &visit)?;
+        let learner = greeting.sender;
         let (outbox, answers) = answers(peers.settings.outbox_bytes);
         // It cannot be full yet.
         let _ = outbox.put(FromLeader::open(peers.hello(learner.id)));
-        count(&peers.counters.channels);
-        let link = peers.channels.open(learner, End::Leader(outbox));
+        let granting = greeting.asks_for_credit().then(|| Granting::new(peers.settings.window()));
+        let link = peers.open(greeting, End::Leader(outbox, granting));
         peers.inbox.push(FromPeer::Dialed { channel: link.id, learner });
         tokio::spawn(async move {
             let ending = read(&peers, &link, stream).await;
@@ -120,7 +122,7 @@ impl Quorum for Port {
     ) -> Result<Response<Self::FetchStream>, Status> {
         let visit = visit(&request)?;
         let hello = request.into_inner().hello.ok_or(ContractError::Unknown("the hello").into());
-        let (learner, stay) = self.0.admit(hello, &visit)?;
+        let (Greeting { sender: learner, .. }, stay) = self.0.admit(hello, &visit)?;
         let checkpoints = lock(&self.0.checkpoints).clone();
         let checkpoints = checkpoints.ok_or(Status::unavailable("there are no checkpoints"))?;
         let chunks = offering(&self.0, checkpoints, learner.id, stay);
@@ -143,7 +145,7 @@ impl Election for Port {
             Some(from_elector::Message::Hello(hello)) => Ok(hello),
             _ => Err(ContractError::Unknown("the hello").into()),
         });
-        let (elector, stay) = peers.admit(opening, &visit)?;
+        let (Greeting { sender: elector, .. }, stay) = peers.admit(opening, &visit)?;
         let (outbox, answers) = answers(peers.settings.outbox_bytes);
         // It cannot be full yet.
         let _ = outbox.put(peers.hello(elector.id));

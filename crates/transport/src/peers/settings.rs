@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PeerTls;
+use super::forwards::window;
 
 /// Limits and times of connections between peers.
 #[derive(Clone, Debug)]
@@ -16,9 +17,12 @@ pub struct PeerSettings {
     pub batch_bytes: usize,
     /// Bytes that wait to be sent through one channel; over it the channel is closed.
     pub outbox_bytes: usize,
-    /// Bytes of one channel that were handed over and not given back ([`Held`](super::Held)); from
-    /// there on the channel is not read, and its other end has to wait.
+    /// Bytes of one channel that were handed over and not given back ([`Held`](super::Held)), but
+    /// for forwards; from there on the channel is not read, and its other end has to wait.
     pub inbox_bytes: u32,
+    /// Forwards of one learner that the loop has not taken yet, in bytes; more have to wait at the
+    /// learner. Counts as one message of `message_bytes` if it is less.
+    pub forward_bytes: u64,
     /// Connections to one port.
     pub connections: usize,
     /// Of these, how many may be without a hello.
@@ -46,6 +50,13 @@ pub struct PeerSettings {
     pub tls: Option<Arc<PeerTls>>,
 }
 
+impl PeerSettings {
+    /// What a learner may forward before the first of it is taken.
+    pub(crate) fn window(&self) -> u64 {
+        window(self.forward_bytes, self.message_bytes)
+    }
+}
+
 impl Default for PeerSettings {
     fn default() -> Self {
         Self {
@@ -53,6 +64,7 @@ impl Default for PeerSettings {
             batch_bytes: 1024 * 1024,
             outbox_bytes: 64 * 1024 * 1024,
             inbox_bytes: 16 * 1024 * 1024,
+            forward_bytes: 16 * 1024 * 1024,
             connections: 1024,
             strangers: 256,
             strangers_per_address: 64,

@@ -80,7 +80,11 @@ impl Victim {
 }
 
 fn hello_of(member: Member) -> FromLearner {
-    FromLearner::open(hello::hello(member, None, VICTIM.id))
+    FromLearner::open(said_by(member))
+}
+
+fn said_by(member: Member) -> generated::Hello {
+    hello::hello(member, None, VICTIM.id, 0)
 }
 
 fn learner_says(message: from_learner::Message) -> FromLearner {
@@ -95,23 +99,34 @@ fn read_count(counter: &std::sync::atomic::AtomicU64) -> u64 {
 async fn a_learner_without_a_proper_hello_is_refused() {
     let victim = victim().await;
     let stranger = Member { id: ServerId(3), ..STRANGE };
-    let elsewhere = FromLearner::open(hello::hello(STRANGE, None, ServerId(9)));
+    victim.peers.set_cluster(ClusterId(1));
+    let said = said_by(STRANGE);
+    let elsewhere = FromLearner::open(generated::Hello { receiver: 9, ..said.clone() });
+    let newer = generated::Hello { oldest_version: 2, newest_version: 3, ..said.clone() };
+    let cluster = ClusterId(2).0.to_be_bytes().to_vec().into();
+    let other = generated::Hello { cluster, ..said };
     for first in [
         learner_says(from_learner::Message::Ack(Ack { zxid: 1 })),
         FromLearner { message: None },
         hello_of(stranger),
         elsewhere,
+        FromLearner::open(newer),
+        FromLearner::open(other),
     ] {
-        let refused = victim.follow(vec![first]).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+        for _ in 0..2 {
+            let refused = victim.follow(vec![first.clone()]).await.unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+        }
     }
     let silent = victim.follow(vec![]).await.unwrap_err();
     assert!(silent.message().contains("no hello"), "{silent}");
     let counters = victim.peers.counters();
-    assert_eq!(read_count(&counters.malformed_messages), 2);
-    assert_eq!(read_count(&counters.wrong_member), 2);
+    assert_eq!(read_count(&counters.malformed_messages), 4);
+    assert_eq!(read_count(&counters.wrong_member), 4);
+    assert_eq!(read_count(&counters.wrong_version), 2);
+    assert_eq!(read_count(&counters.wrong_cluster), 2);
     assert_eq!(read_count(&counters.silent_peers), 1);
-    assert_eq!(victim.peers.complaints.kinds(), 4, "each is logged");
+    assert_eq!(victim.peers.complaints.kinds(), 6, "each is logged once");
     assert_eq!(read_count(&counters.channels), 0);
 }
 
@@ -130,7 +145,7 @@ async fn a_learner_that_says_what_it_may_not_is_cut_off() {
         from_learner::Message::Info(impostor),
         from_learner::Message::Forward(long),
         from_learner::Message::Ack(beyond),
-        from_learner::Message::Hello(hello::hello(STRANGE, None, VICTIM.id)),
+        from_learner::Message::Hello(said_by(STRANGE)),
     ];
     for (turn, wrong) in wrong.into_iter().enumerate() {
         let good = learner_says(from_learner::Message::Ack(Ack { zxid: 1 }));
@@ -156,6 +171,33 @@ async fn a_learner_that_says_what_it_may_not_is_cut_off() {
     assert_eq!(read_count(&counters.malformed_messages), 2);
 }
 
+/// The window is that of the longest message here, 1064 bytes; nobody takes anything.
+#[tokio::test]
+async fn a_learner_that_forwards_more_than_it_was_granted_is_cut_off() {
+    let victim = victim_with(PeerSettings { forward_bytes: 0, ..settings() }).await;
+    let forward = |bytes| {
+        let command = vec![0; bytes].into();
+        learner_says(from_learner::Message::Forward(generated::Forward { command }))
+    };
+    let frames = vec![hello_of(STRANGE), forward(900), forward(36), forward(1)];
+    assert_eq!(victim.follow(frames).await.unwrap(), 1, "only the hello is answered");
+    let heard = victim.hears(4).await;
+    assert!(
+        matches!(
+            &heard[..],
+            [
+                FromPeer::Dialed { .. },
+                FromPeer::Said { .. },
+                FromPeer::Said { .. },
+                FromPeer::Closed { .. }
+            ]
+        ),
+        "{heard:?}"
+    );
+    assert_eq!(read_count(&victim.peers.counters().malformed_messages), 1);
+    assert_eq!(victim.peers.complaints.kinds(), 1);
+}
+
 #[tokio::test]
 async fn an_elector_speaks_for_itself_only() {
     let victim = victim().await;
@@ -166,7 +208,7 @@ async fn an_elector_speaks_for_itself_only() {
         vote: Some(Vote { zxid: Zxid(1), leader: ServerId(2) }),
     };
     let notification = |from| from_elector::Message::Notification(write_notification(&said(from)));
-    let hello = from_elector::Message::Hello(hello::hello(STRANGE, None, VICTIM.id));
+    let hello = from_elector::Message::Hello(said_by(STRANGE));
     let mut client = ElectionClient::connect(format!("http://{}", victim.election)).await.unwrap();
     let (outbox, outflow) = outbox::outbox(1 << 20);
     for message in [hello, notification(STRANGE), notification(VICTIM), notification(STRANGE)] {
