@@ -1,7 +1,7 @@
 //! What a node asks its surroundings to do.
 
 use bytes::Bytes;
-use zooid_ids::{ConnectionId, Xid, Zxid};
+use zooid_ids::{ConnectionId, Instant, Xid, Zxid};
 use zooid_model::{ConnectReply, ErrorCode, Reply};
 
 /// One thing to do; each may be done as soon as it is out.
@@ -12,6 +12,10 @@ pub enum Effect {
     Agree(zooid_zab::Effect),
     /// Tell a client; what is told to one client stays in order.
     Tell(ConnectionId, ToClient),
+    /// What a client was and is told may be written to it until then, or for ever: by then its session
+    /// may have ended elsewhere. Whoever writes compares its clock at each write, since it may have
+    /// slept.
+    Allow(ConnectionId, Option<Instant>),
 }
 
 /// What a client is told.

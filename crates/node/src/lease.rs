@@ -5,7 +5,8 @@
 //! may have ended elsewhere, whatever a client says is a *touch*, passed on to the leader with the
 //! moment at which it was heard here. The touch is *confirmed* once the leader took it and then a
 //! quorum still followed that leader. What is to be told to a client is told only within T/3 of a
-//! confirmed moment, and waits for the next confirmation otherwise.
+//! confirmed moment, and waits for the next confirmation otherwise. It is decided a little before
+//! that is over, and whoever writes it is told when it is ([`Effect::Allow`]).
 //!
 //! At most one touch in T/6 leaves for the leader, unless something waits for it; none is
 //! forgotten. One that is due leaves ahead of the client's next command; then a command that is
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 use zooid_ids::{ConnectionId, Instant, Millis};
 use zooid_zab::message::ChannelId;
 
+use crate::connection::Connection;
 use crate::contract::touches::{Touch, read_touches, write_touches};
 use crate::{Effect, Node, ToClient};
 
@@ -34,6 +36,8 @@ pub(crate) struct Lease {
     due: Option<Instant>,
     /// What waits to be told.
     held: Vec<ToClient>,
+    /// Until when what was told may be written, as far as that was said.
+    allowed: Option<Instant>,
 }
 
 impl Lease {
@@ -45,6 +49,7 @@ impl Lease {
             confirmed: None,
             due: None,
             held: Vec::new(),
+            allowed: None,
         }
     }
 
@@ -54,8 +59,13 @@ impl Lease {
     }
 
     fn allows(&self, now: Instant, timeout: Millis) -> bool {
-        // Whoever has no session yet can have lost none.
-        self.confirmed.is_none_or(|confirmed| now <= confirmed + third(timeout))
+        // Time enough for it to be written.
+        self.until(timeout).is_none_or(|until| now + Millis(timeout.0 / 30) <= until)
+    }
+
+    /// Until when something may be told. Whoever has no session yet can have lost none.
+    fn until(&self, timeout: Millis) -> Option<Instant> {
+        self.confirmed.map(|confirmed| confirmed + third(timeout))
     }
 }
 
@@ -188,10 +198,22 @@ impl Node {
         if heard >= lease.relayed {
             lease.outstanding = None;
         }
-        if !lease.held.is_empty() && lease.allows(now, connection.timeout) {
+        self.allow(id);
+        let Some(Connection { lease, timeout, .. }) = self.connections.get_mut(&id) else { return };
+        if !lease.held.is_empty() && lease.allows(now, *timeout) {
             let held = core::mem::take(&mut lease.held);
             self.holding.remove(&id);
             self.effects.extend(held.into_iter().map(|what| Effect::Tell(id, what)));
+        }
+    }
+
+    /// Says until when may be written what a client was told, if that is news.
+    fn allow(&mut self, id: ConnectionId) {
+        let Some(Connection { lease, timeout, .. }) = self.connections.get_mut(&id) else { return };
+        let until = lease.until(*timeout);
+        if lease.allowed != until {
+            lease.allowed = until;
+            self.effects.push(Effect::Allow(id, until));
         }
     }
 
@@ -218,6 +240,7 @@ impl Node {
     pub(crate) fn exempt(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.lease.confirmed = None;
+            self.allow(id);
         }
     }
 

@@ -1,7 +1,7 @@
 //! One node with clients and a log in memory: who is told what, and in which order.
 #![expect(clippy::unwrap_used, reason = "a client that hears nothing is a failed test")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use zooid_ids::{
@@ -30,6 +30,8 @@ struct World {
     /// Handed to the disk, not durable yet.
     writing: VecDeque<(Ticket, Vec<Entry>)>,
     told: Vec<(u64, ToClient)>,
+    /// Until when each client may be written to.
+    allowed: BTreeMap<u64, Option<Instant>>,
 }
 
 fn settings(boot: u64) -> Settings {
@@ -72,8 +74,8 @@ impl World {
         };
         let node =
             Node::start(settings(boot), clock, Tree::new(), Config::of([MEMBER.id]), &recovered);
-        let (writing, told) = (VecDeque::new(), Vec::new());
-        let mut world = Self { node, clock, log, writing, told };
+        let (writing, told, allowed) = (VecDeque::new(), Vec::new(), BTreeMap::new());
+        let mut world = Self { node, clock, log, writing, told, allowed };
         world.settle();
         assert!(world.node.is_serving());
         world
@@ -85,6 +87,7 @@ impl World {
             match effect {
                 Effect::Agree(agreed) => self.agree(agreed),
                 Effect::Tell(connection, what) => self.told.push((connection.0, what)),
+                Effect::Allow(connection, until) => drop(self.allowed.insert(connection.0, until)),
             }
         }
         self.node.check_invariants();
@@ -380,6 +383,25 @@ fn who_speaks_when_the_end_of_its_session_is_in_the_log_is_told_nothing() {
     assert_eq!(world.story(1), [""; 0], "it might have ended already, elsewhere");
     world.settle();
     assert_eq!(world.story(1), ["closed"]);
+}
+
+/// Whoever writes what was decided may have slept meanwhile.
+#[test]
+fn what_is_told_may_be_written_for_a_third_of_the_timeout() {
+    let mut world = World::new();
+    world.connect(1);
+    let third_from_now = |world: &World| Some(world.clock.now + Millis(4000 / 3));
+    assert_eq!(world.allowed[&1], third_from_now(&world));
+    let before = world.allowed[&1];
+    world.wait(1000);
+    assert_eq!(world.allowed[&1], before, "nothing was heard of it");
+    world.ask(1, 1, exists("/a", false));
+    world.settle();
+    assert_eq!(world.allowed[&1], third_from_now(&world));
+    world.ask(1, 2, Request::CloseSession);
+    world.settle();
+    assert_eq!(world.story(1), ["1: NoNode", "2: ok", "closed"]);
+    assert_eq!(world.allowed[&1], None, "its end is no secret");
 }
 
 #[test]

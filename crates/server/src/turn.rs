@@ -236,6 +236,11 @@ impl Loop {
         match effect {
             Effect::Agree(agreed) => self.agree(agreed),
             Effect::Tell(connection, what) => self.tell(connection, what),
+            Effect::Allow(connection, until) => {
+                if let Some(client) = self.clients.get(&connection) {
+                    client.outlet.allow(until);
+                }
+            }
         }
     }
 

@@ -31,6 +31,8 @@ struct Channel {
     closed: bool,
     /// Nothing arrives before what was sent before: at the learner, at the leader.
     arrivals: [u64; 2],
+    /// Nor do forwards before forwards.
+    forwarded: u64,
     /// What does not get through, in order.
     stuck: Vec<(ServerId, Input)>,
 }
@@ -39,6 +41,28 @@ impl Channel {
     /// The other end, and which way that is.
     fn other(&self, from: ServerId) -> (Run, usize) {
         if self.leader.0 == from { (self.learner, 0) } else { (self.leader, 1) }
+    }
+
+    /// When something arrives that was sent now and is on its way until `at`; a forward may wait
+    /// before it is sent, and what comes after it overtakes it then. An end overtakes nothing.
+    fn arrival(&mut self, input: &Input, way: usize, at: u64, wait: u64) -> u64 {
+        match input {
+            Input::Said { message: Message::Forward { .. }, .. } => {
+                self.forwarded = (at + wait).max(self.last_arrival(way));
+                self.forwarded
+            }
+            Input::Closed { .. } => at.max(self.last_arrival(way)),
+            _ => {
+                self.arrivals[way] = at.max(self.arrivals[way]);
+                self.arrivals[way]
+            }
+        }
+    }
+
+    /// When the last thing arrives that was sent this way.
+    fn last_arrival(&self, way: usize) -> u64 {
+        let forwarded = if way == 1 { self.forwarded } else { 0 };
+        self.arrivals[way].max(forwarded)
     }
 
     fn has(&self, run: Run) -> bool {
@@ -101,8 +125,8 @@ impl World {
         self.network.opened += 1;
         let channel = ChannelId(self.network.opened);
         let (learner, leader) = ((learner, boot), (leader, there));
-        let (connected, closed, arrivals, stuck) = (false, false, [0; 2], Vec::new());
-        let state = Channel { learner, leader, connected, closed, arrivals, stuck };
+        let (connected, closed, arrivals, forwarded, stuck) = (false, false, [0; 2], 0, Vec::new());
+        let state = Channel { learner, leader, connected, closed, arrivals, forwarded, stuck };
         self.network.channels.insert(channel, state);
         self.pass(learner.0, channel, Input::Dialed { channel });
         self.post(self.now + DIAL_PATIENCE, Event::DialEnds(channel));
@@ -157,6 +181,7 @@ impl World {
     fn pass(&mut self, from: ServerId, channel: ChannelId, input: Input) {
         let delay = self.dice.between(self.setup.latency);
         let patience = self.dice.between((50_000, 5_000_000));
+        let wait = self.dice.clone().between(self.setup.forward_wait);
         let now = self.now;
         let open = self.network.channels.get_mut(&channel).filter(|state| !state.closed);
         let Some(state) = open else { return };
@@ -171,8 +196,7 @@ impl World {
             }
             return;
         }
-        let at = (now + delay).max(state.arrivals[way]);
-        state.arrivals[way] = at;
+        let at = state.arrival(&input, way, now + delay, wait);
         self.post(at, Event::Reach(to, Some(boot), Box::new(input)));
     }
 
@@ -195,7 +219,7 @@ impl World {
     fn break_channel(&mut self, channel: ChannelId) {
         let Some(state) = self.network.channels.remove(&channel) else { return };
         for (way, (server, boot)) in [state.learner, state.leader].into_iter().enumerate() {
-            let at = (self.now + 1).max(state.arrivals[way]);
+            let at = (self.now + 1).max(state.last_arrival(way));
             let input = if state.connected || way == 1 {
                 Input::Closed { channel }
             } else {

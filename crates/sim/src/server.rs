@@ -342,6 +342,8 @@ impl World {
                 self.record.tells(session, &what);
                 self.tell_client(connection, what);
             }
+            // Here nobody sleeps between what is decided and what is written.
+            Effect::Allow(..) => {}
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Setup {
     pub keep_entries: u64,
     /// How long a message is under way.
     pub latency: Span,
+    /// How much longer a forward is under way, as it waits until the leader grants it: what was
+    /// said after it overtakes it.
+    pub forward_wait: Span,
     /// How long a sync of a disk takes.
     pub sync: Span,
     /// How long after the first input a turn of a server's loop begins: what comes until then is
@@ -43,6 +46,8 @@ pub struct Setup {
 }
 
 const LATENCIES: [Span; 4] = [(50, 300), (100, 2000), (500, 20_000), (1000, 80_000)];
+
+const FORWARD_WAITS: [Span; 4] = [(0, 0), (0, 0), (0, 5000), (0, 400_000)];
 
 const SYNCS: [Span; 3] = [(50, 200), (500, 5000), (2000, 50_000)];
 
@@ -75,6 +80,7 @@ impl Default for Setup {
             checkpoint_entries: 1000,
             keep_entries: 1000,
             latency: (100, 1000),
+            forward_wait: (0, 0),
             sync: (500, 5000),
             gather: (1, 200),
             loss: 0,
@@ -90,6 +96,7 @@ impl Setup {
         Self {
             voters,
             seats: seats(voters, &mut seating),
+            forward_wait: seating.pick(&FORWARD_WAITS),
             observers: dice.pick(&[0, 0, 0, 1, 2]),
             clients: 1 + dice.roll(5) as usize,
             tick,

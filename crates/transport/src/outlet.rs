@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +29,15 @@ impl Outlet {
     /// Puts messages behind those that wait already. Ignored once the connection is closing.
     pub fn send(&self, messages: impl IntoIterator<Item = Outgoing>) {
         self.0.send(messages);
+    }
+
+    /// What was sent and will be may be written until then, or for ever; afterwards it waits until
+    /// this is said again. At first it is for ever.
+    pub fn allow(&self, until: Option<zooid_ids::Instant>) {
+        self.0.until.store(until.map_or(u64::MAX, |until| until.0), SeqCst);
+        if self.0.is_held_up.swap(false, SeqCst) {
+            self.0.for_writer.notify_one();
+        }
     }
 
     /// Ends the connection once what waits is written, or after [`Settings::flush_timeout`].
@@ -79,6 +89,10 @@ pub(crate) struct Link {
     pub(crate) for_reader: Notify,
     /// Wakes the writer: there is something to write, or it has to end.
     pub(crate) for_writer: Notify,
+    /// Nothing is written after this.
+    until: AtomicU64,
+    /// The writer waits until that is put off.
+    is_held_up: AtomicBool,
 }
 
 struct State {
@@ -131,7 +145,9 @@ impl Link {
             traffic: Traffic::new(),
         };
         let (for_reader, for_writer) = (Notify::new(), Notify::new());
-        Self { id, peer, clients, state: Mutex::new(state), for_reader, for_writer }
+        let (until, is_held_up) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
+        let state = Mutex::new(state);
+        Self { id, peer, clients, state, for_reader, for_writer, until, is_held_up }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -331,6 +347,17 @@ impl Link {
         if state.reader_waits {
             self.wake(state);
         }
+    }
+
+    /// For the writer: whether it may write now. Where it may not, it is woken when that changes.
+    pub(crate) fn may_write(&self) -> bool {
+        let may_write = || (self.clients.settings.now)().0 <= self.until.load(SeqCst);
+        if may_write() {
+            return true;
+        }
+        self.is_held_up.store(true, SeqCst);
+        // It may have been put off in between.
+        may_write()
     }
 
     /// For the writer while it waits for the socket: whether it may still wait, and if so, whether

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use zooid_ids::Instant;
 use zooid_model::limits;
 
 /// So many bytes of unanswered requests keep the log busy; more of them only take memory.
 const OUTSTANDING_BYTES: usize = 16 * 1024 * 1024;
 
 /// Limits of client connections; [`Default`] is ZooKeeper's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `jute.maxbuffer`: a longer request frame, in bytes without its length prefix, closes the
     /// connection.
@@ -32,6 +33,9 @@ pub struct Settings {
     pub outbox_bytes: usize,
     /// How long a connection that is being closed may take to accept what is still to be written.
     pub flush_timeout: Duration,
+    /// The clock of [`Outlet::allow`](crate::Outlet::allow); it must not stand still while the
+    /// machine sleeps.
+    pub now: fn() -> Instant,
 }
 
 impl Default for Settings {
@@ -46,6 +50,7 @@ impl Default for Settings {
             outstanding_bytes_per_connection: OUTSTANDING_BYTES,
             outbox_bytes: limits::OUTBOX_BYTES,
             flush_timeout: Duration::from_secs(5),
+            now: || Instant(0),
         }
     }
 }

@@ -83,8 +83,22 @@ fn encode(counters: &Counters, message: &Outgoing, buffer: &mut BytesMut) -> usi
     1
 }
 
+/// Writes as much as the socket takes just now.
+fn write_some(stream: &OwnedWriteHalf, buffer: &mut BytesMut) -> io::Result<()> {
+    match stream.try_write(buffer) {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        Ok(written) => {
+            buffer.advance(written);
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Writes all of the buffer, for as long as the connection lives, and in limited time once it is
-/// closing.
+/// closing. The clock is looked at before each single write: whoever slept, in the middle of
+/// whatever, writes nothing stale.
 async fn write_buffer(
     link: &Link,
     stream: &mut OwnedWriteHalf,
@@ -98,9 +112,12 @@ async fn write_buffer(
         }
         tokio::select! {
             biased;
-            written = stream.write_buf(buffer) => if written? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            },
+            ready = stream.writable(), if link.may_write() => {
+                ready?;
+                if link.may_write() {
+                    write_some(stream, buffer)?;
+                }
+            }
             () = link.for_writer.notified() => {}
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {
                 return Err(io::ErrorKind::TimedOut.into());

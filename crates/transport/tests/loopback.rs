@@ -438,6 +438,38 @@ fn connections_from_one_address_are_limited() {
     assert_eq!(second.answer().unwrap().xid, Xid(1));
 }
 
+/// The clock of the test below, which stands where it is put.
+static CLOCK: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn nothing_is_written_after_its_time() {
+    let now = || zooid_ids::Instant(CLOCK.load(Ordering::SeqCst));
+    let server = Server::start(Settings { now, ..Settings::default() });
+    let mut client = server.connect();
+    let allow = |until| {
+        let outlets = server.parrot.outlets.lock().unwrap();
+        outlets.values().next().unwrap().allow(until);
+    };
+    allow(Some(zooid_ids::Instant(10)));
+    CLOCK.store(10, Ordering::SeqCst);
+    client.send(&get_data(1, "/a"));
+    assert_eq!(client.answer().unwrap().xid, Xid(1));
+    CLOCK.store(11, Ordering::SeqCst);
+    client.send(&get_data(2, "/a"));
+    eventually("answered", || server.parrot.of(1).contains(&Seen::Request(Xid(2))));
+    client.stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let silence = client.stream.read(&mut [0]).unwrap_err();
+    assert_eq!(silence.kind(), ErrorKind::WouldBlock);
+    client.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    for until in [Some(zooid_ids::Instant(11)), None] {
+        allow(until);
+        assert_eq!(client.answer().unwrap().xid, Xid(2));
+        client.send(&get_data(2, "/a"));
+        CLOCK.store(12, Ordering::SeqCst);
+    }
+    assert_eq!(client.answer().unwrap().xid, Xid(2));
+}
+
 #[test]
 fn a_connection_s_unanswered_requests_are_limited() {
     let server = Server::start(Settings { outstanding_per_connection: 10, ..Settings::default() });

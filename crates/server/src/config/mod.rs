@@ -202,6 +202,7 @@ impl Config {
             connections_per_address: self.connections_per_address,
             connections: self.connections.or(open_files.map(|files| files / 5 * 4)),
             outstanding: self.outstanding,
+            now: crate::clock::now,
             ..zooid_transport::Settings::default()
         }
     }
