@@ -170,11 +170,7 @@ impl Node {
     /// This server leads, and these touches came to it: those of sessions that live count. A
     /// session that is about to end is not confirmed, since nobody may be told otherwise then.
     pub(crate) fn take_touches(&mut self, channel: Option<ChannelId>, payload: bytes::Bytes) {
-        let Ok(mut touches) = read_touches(payload) else {
-            // A peer that says something else than the contract has is not of this ensemble's
-            // version: nothing of it is confirmed, and its clients come again.
-            return;
-        };
+        let mut touches = read_touches(payload).expect("it was read when it came");
         let now = self.clock.now;
         touches.retain(|touch| self.expiry.touch(touch.session, now));
         let payload = write_touches(&touches);
@@ -183,8 +179,7 @@ impl Node {
 
     /// The leader took these touches, and was followed by a quorum afterwards.
     pub(crate) fn confirm_touches(&mut self, payload: bytes::Bytes) {
-        let Ok(touches) = read_touches(payload) else { return };
-        for touch in touches {
+        for touch in read_touches(payload).expect("it was read when it came") {
             self.confirm(touch.connection, touch.heard);
         }
     }

@@ -13,7 +13,9 @@ use zooid_zab::message::{ChannelId, Message, Notification};
 use zooid_zab::{Entry, LearnerView, Member, Recovered, SyncTicket, Ticket, Zab};
 
 use crate::connection::Connection;
-use crate::contract::entry::{read_config, write_command};
+use crate::contract::ContractError;
+use crate::contract::entry::{read_command, read_config, write_command};
+use crate::contract::touches::read_touches;
 use crate::role::Role;
 use crate::{ConnectionView, Effect, Settings, ToClient};
 
@@ -174,8 +176,20 @@ impl Node {
     }
 
     /// Another server says something through a channel.
-    pub fn receive(&mut self, channel: ChannelId, message: Message) {
+    ///
+    /// # Errors
+    /// If it cannot be read: it is as if it had not been said, and the channel is to be closed. In
+    /// the log it would be the end of every server.
+    pub fn receive(&mut self, channel: ChannelId, message: Message) -> Result<(), ContractError> {
+        match &message {
+            Message::Forward { command } => drop(read_command(command.clone())?),
+            Message::Touch { payload } | Message::Confirmed { payload } => {
+                drop(read_touches(payload.clone())?);
+            }
+            _ => {}
+        }
         self.agree(|zab, out| zab.receive(channel, message, out));
+        Ok(())
     }
 
     /// The leader's checkpoint was fetched, and this is its state: it takes the place of this

@@ -17,6 +17,7 @@ use zooid_session::auth::Authentication;
 use zooid_session::handshake::Timeouts;
 use zooid_tree::Tree;
 use zooid_wire::client::decode_event;
+use zooid_zab::message::{ChannelId, Message};
 use zooid_zab::{Config, Effect as Agreed, Entry, EpochEnds, Member, Promise, Recovered, Ticket};
 
 const MEMBER: Member = Member { id: ServerId(1), incarnation: Incarnation(1) };
@@ -402,6 +403,24 @@ fn what_is_told_may_be_written_for_a_third_of_the_timeout() {
     world.settle();
     assert_eq!(world.story(1), ["1: NoNode", "2: ok", "closed"]);
     assert_eq!(world.allowed[&1], None, "its end is no secret");
+}
+
+/// An entry that nobody can read would end every server, again and again.
+#[test]
+fn what_a_peer_says_that_cannot_be_read_is_refused() {
+    let mut world = World::new();
+    let bytes = Bytes::from_static(&[0xff; 9]);
+    for message in [
+        Message::Forward { command: bytes.clone() },
+        Message::Forward { command: Bytes::new() },
+        Message::Touch { payload: bytes.clone() },
+        Message::Confirmed { payload: bytes },
+    ] {
+        assert!(world.node.receive(ChannelId(1), message.clone()).is_err(), "{message:?}");
+    }
+    world.settle();
+    world.connect(1);
+    assert_eq!(world.result(1, get("/nothing", false)), Err(ErrorCode::NoNode));
 }
 
 #[test]

@@ -87,6 +87,11 @@ impl Member {
         self.fetching = Some(fetch(peers, files, mailbox, from, self.cluster).abort_handle());
     }
 
+    /// What was said through a channel cannot be read.
+    pub(crate) fn refuse(&self, channel: ChannelId, why: &dyn std::fmt::Display) {
+        self.peers.refuse(channel, why.to_string());
+    }
+
     /// A channel has ended.
     pub(crate) fn forget(&self, channel: ChannelId) {
         self.catching_up.forget(channel);

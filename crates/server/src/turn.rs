@@ -161,8 +161,11 @@ impl Loop {
             FromPeer::Dialed { .. } => {}
             FromPeer::Connected { channel, leader } => self.node.connected(channel, leader),
             FromPeer::Said { channel, message, held } => {
-                self.node.receive(channel, message);
+                let received = self.node.receive(channel, message);
                 drop(held);
+                if let (Err(why), Some(member)) = (received, &self.member) {
+                    member.refuse(channel, &why);
+                }
             }
             FromPeer::Closed { channel } => {
                 if let Some(member) = &self.member {

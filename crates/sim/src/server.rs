@@ -302,7 +302,10 @@ impl World {
                     self.node(id).connected(channel, leader);
                 }
             }
-            Input::Said { channel, message } => self.node(id).receive(channel, message),
+            Input::Said { channel, message } => {
+                let received = self.node(id).receive(channel, message);
+                received.expect("servers understand each other");
+            }
             Input::Closed { channel } => self.node(id).closed(channel),
             Input::Notified(said) => self.node(id).notified(&said),
             Input::Unreachable { leader } => self.node(id).unreachable(leader),

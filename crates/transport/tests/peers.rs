@@ -464,6 +464,20 @@ fn a_checkpoint_that_cannot_be_had_is_an_error() {
     assert_eq!(read(&leader.peers.counters().wrong_cluster), 1);
 }
 
+#[test]
+fn what_the_loop_cannot_read_closes_its_channel() {
+    let (mut leader, mut learner) = two([settings(), settings()]);
+    let (at_learner, at_leader) = connect(&mut learner, &mut leader);
+    learner.peers.send(at_learner, Message::Forward { command: Bytes::from_static(b"nonsense") });
+    leader.message(at_leader);
+    leader.peers.refuse(at_leader, "not a command".into());
+    assert_eq!(leader.closed(), at_leader);
+    assert_eq!(learner.closed(), at_learner);
+    assert_eq!(read(&leader.peers.counters().malformed_messages), 1);
+    leader.peers.refuse(at_leader, "not a command".into());
+    assert!(leader.is_silent());
+}
+
 /// Signs of life do not wait behind commands that the leader has not taken.
 #[test]
 fn forwards_wait_until_they_are_granted_and_nothing_else_does() {

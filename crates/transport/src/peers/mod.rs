@@ -205,6 +205,14 @@ impl Peers {
         self.channels.get(channel).map(|link| link.waiting())
     }
 
+    /// Closes a channel because of what was said through it, which is counted and told to the log;
+    /// [`FromPeer::Closed`] follows.
+    pub fn refuse(&self, channel: ChannelId, why: String) {
+        if let Some(link) = self.channels.get(channel) {
+            self.ended(&link, &Ending::Malformed(why));
+        }
+    }
+
     /// Closes a channel at once: what waits there is not sent any more.
     pub fn close(&self, channel: ChannelId) {
         self.channels.end(channel);
