@@ -64,15 +64,18 @@ def test_an_entry_may_be_as_long_as_the_longest_request(start_ensemble, flavour)
     ensemble = start_ensemble(3, **{"jute.maxbuffer": 20_000_000})
     leader, (follower, other) = ensemble.leader(), ensemble.followers()
     data = os.urandom(LONG)
-    with RawClient(follower.address) as client:
-        assert client.call(*client.create("/long", data)).ok
+    client = RawClient(follower.address)
+    assert client.create("/long", data).ok
+    client.close()
     other.kill()
-    with RawClient(leader.address) as client:
-        assert client.call(*client.set("/long", data[::-1])).ok
+    client = RawClient(leader.address)
+    assert client.set("/long", data[::-1]).ok
+    client.close()
     other.start()
     ensemble.wait_until_serving(ensemble.members)
     for member in ensemble.members:
-        with RawClient(member.address) as client:
-            assert client.call(*client.get("/long")).data == data[::-1], member.number
+        client = RawClient(member.address)
+        assert client.get("/long").value[0] == data[::-1], member.number
+        client.close()
     refusals = [member.ask("mntr") for member in ensemble.members]
     assert all("zk_zooid_peer_oversized_messages\t0" in text for text in refusals)
