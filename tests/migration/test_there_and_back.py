@@ -31,6 +31,7 @@ def test_there_and_back(prepare, start_kazoo, zookeeper, compression):
     tree.build(one, other)
     tree.write_for(one, seconds=2)
     live = start_kazoo(there.hosts)
+    session = live.client_id
     live.create("/live", ephemeral=True)
     told: list[bytes] = []
     live.DataWatch("/busy", lambda data, stat: told.append(data))
@@ -45,7 +46,6 @@ def test_there_and_back(prepare, start_kazoo, zookeeper, compression):
     ours.start()
     one, other = tree.again(one, ours.address), tree.again(other, ours.address)
     tree.check_equal(before, tree.read(one))
-    session = live.client_id
     wait_for(lambda: live.connected)
     assert live.client_id == session and live.exists("/live").ephemeralOwner == session[0]
 
