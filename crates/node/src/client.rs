@@ -8,7 +8,7 @@ use zooid_session::auth;
 use zooid_zab::SyncTicket;
 
 use crate::connection::{Commanded, Waiting};
-use crate::request_limits::check;
+use crate::request_limits::{check, grows};
 use crate::{Node, ToClient};
 
 impl Node {
@@ -29,8 +29,7 @@ impl Node {
     }
 
     fn take_write(&mut self, id: ConnectionId, xid: Xid, op: WriteOp) {
-        if let Err(refusal) = check(&op) {
-            self.counters.refused_over_limit += 1;
+        if let Err(refusal) = self.admit(&op) {
             return self.take_local(id, Waiting::Refused(xid, refusal));
         }
         let (owner, heard) = (self.owner(id), self.touch_ahead(id));
@@ -43,6 +42,16 @@ impl Node {
             op,
         };
         self.propose(&Command::Write(write));
+    }
+
+    /// Whether it may get a place in the log. Clients try again what timed out, and there may be room
+    /// by then.
+    fn admit(&mut self, op: &WriteOp) -> Result<(), ErrorCode> {
+        if self.short_of_room && grows(op) {
+            self.counters.refused_for_room += 1;
+            return Err(ErrorCode::OperationTimeout);
+        }
+        check(op).inspect_err(|_| self.counters.refused_over_limit += 1)
     }
 
     fn take_close(&mut self, id: ConnectionId, xid: Xid) {

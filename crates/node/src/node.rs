@@ -44,6 +44,7 @@ pub struct Counters {
     pub malformed_requests: u64,
     pub refused_over_limit: u64,
     pub clients_ahead: u64,
+    pub refused_for_room: u64,
 }
 
 /// One server.
@@ -75,6 +76,8 @@ pub struct Node {
     pub(crate) next_collect: Instant,
     /// Entries applied since the last checkpoint was begun.
     pub(crate) since_checkpoint: u64,
+    /// The disk has no room for what grows.
+    pub(crate) short_of_room: bool,
     pub(crate) counters: Counters,
     pub(crate) effects: Vec<Effect>,
 }
@@ -111,6 +114,7 @@ impl Node {
             holding: BTreeSet::new(),
             next_collect: clock.now + settings.collect_interval,
             since_checkpoint: 0,
+            short_of_room: false,
             counters: Counters::default(),
             effects: Vec::new(),
             settings,
@@ -244,6 +248,18 @@ impl Node {
     /// If this server leads others, one of them shall lead soon.
     pub fn hand_over(&mut self) {
         self.zab.hand_over();
+    }
+
+    /// Whether this server's disk has too little room: then clients' writes are refused unless they
+    /// only delete. Everything else goes on, and so does what was taken before.
+    pub fn set_short_of_room(&mut self, is_short: bool) {
+        self.short_of_room = is_short;
+    }
+
+    /// What was said last about the disk.
+    #[must_use]
+    pub fn is_short_of_room(&self) -> bool {
+        self.short_of_room
     }
 
     /// The log holds nothing up to `first` any more.

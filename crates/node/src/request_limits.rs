@@ -18,6 +18,15 @@ pub(crate) fn check(op: &WriteOp) -> Result<(), ErrorCode> {
     }
 }
 
+/// Whether the tree may need more room afterwards.
+pub(crate) fn grows(op: &WriteOp) -> bool {
+    match op {
+        WriteOp::Delete { .. } | WriteOp::Check { .. } => false,
+        WriteOp::Multi(ops) => ops.iter().any(grows),
+        WriteOp::Create(_) | WriteOp::SetData { .. } | WriteOp::SetAcl { .. } => true,
+    }
+}
+
 fn check_path(path: &str) -> Result<(), ErrorCode> {
     let names = path.bytes().filter(|byte| *byte == b'/').count();
     let fits = path.len() <= limits::PATH_BYTES && names <= limits::PATH_COMPONENTS;

@@ -423,6 +423,35 @@ fn what_a_peer_says_that_cannot_be_read_is_refused() {
     assert_eq!(world.result(1, get("/nothing", false)), Err(ErrorCode::NoNode));
 }
 
+/// What frees room is taken, and nothing else that a client wants written; sessions go on.
+#[test]
+fn a_server_without_room_refuses_what_grows() {
+    let mut world = World::new();
+    world.connect(1);
+    for path in ["/a", "/b", "/c"] {
+        assert!(world.result(1, create(path, CreateMode::Persistent)).is_ok());
+    }
+    world.node.set_short_of_room(true);
+    let delete = |path: &str| WriteOp::Delete { path: path.into(), version: ANY };
+    let set = |path: &str| WriteOp::SetData { path: path.into(), data: None, version: ANY };
+    let refused = Err(ErrorCode::OperationTimeout);
+    assert_eq!(world.result(1, create("/d", CreateMode::Ephemeral)), refused);
+    assert_eq!(world.result(1, Request::Write(set("/a"))), refused);
+    let mixed = WriteOp::Multi(vec![delete("/a"), set("/b")]);
+    assert_eq!(world.result(1, Request::Write(mixed)), refused);
+    assert!(world.result(1, get("/a", false)).is_ok());
+    assert!(world.result(1, Request::Write(delete("/a"))).is_ok());
+    let only_deletes = WriteOp::Multi(vec![delete("/b"), delete("/c")]);
+    assert!(world.result(1, Request::Write(only_deletes)).is_ok());
+    world.connect(2);
+    world.ask(1, 9, Request::CloseSession);
+    world.settle();
+    assert_eq!(world.story(1), ["9: ok", "closed"]);
+    assert_eq!(world.node.counters().refused_for_room, 3);
+    world.node.set_short_of_room(false);
+    assert!(world.result(2, create("/d", CreateMode::Ephemeral)).is_ok());
+}
+
 #[test]
 fn who_slept_does_not_end_the_sessions_of_others() {
     let mut world = World::new();

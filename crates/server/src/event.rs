@@ -25,6 +25,13 @@ pub(crate) enum Event {
     Harvest(usize),
     /// The checkpoint at this position is durable; none where it failed.
     CheckpointEnded(Option<LogPosition>),
+    /// So many bytes are free, if that can be found out, and whether that is too little.
+    Room {
+        /// On the fuller disk.
+        free: Option<u64>,
+        /// Less than is to stay free.
+        is_short: bool,
+    },
     /// Somebody wants to look at the state.
     Look(Box<dyn FnOnce(&Loop) + Send>),
     /// This server is about to stop: another one shall lead.

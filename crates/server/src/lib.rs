@@ -9,6 +9,7 @@
 pub mod config;
 pub mod words;
 
+mod room;
 mod run;
 
 mod serve;

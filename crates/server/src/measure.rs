@@ -34,6 +34,8 @@ pub(crate) struct Measures {
     pub(crate) fsync_time: Summary,
     /// Bytes of what was proposed here.
     pub(crate) proposals: Proposals,
+    /// Bytes that are free on the fuller disk, if that is known.
+    pub(crate) free: Option<u64>,
     /// Since when this server leads, if it does.
     pub(crate) leads_since: Option<Instant>,
 }

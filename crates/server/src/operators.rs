@@ -370,8 +370,13 @@ fn add_state(mut monitor: Monitor, state: &Loop) -> String {
         ("zooid_malformed_requests", counters.malformed_requests),
         ("zooid_refused_over_limit", counters.refused_over_limit),
         ("zooid_clients_ahead", counters.clients_ahead),
+        ("zooid_refused_for_room", counters.refused_for_room),
+        ("zooid_short_of_room", u64::from(state.node.is_short_of_room())),
     ] {
         monitor.integer(name, count);
+    }
+    if let Some(free) = state.measures.free {
+        monitor.integer("zooid_free_bytes", free);
     }
     let fsync = state.measures.fsync_time;
     monitor.summary("fsynctime", fsync.count, fsync.sum_ms, fsync.min_ms, fsync.max_ms);

@@ -21,6 +21,7 @@ use crate::load::{LoadError, load};
 use crate::member::{Member, start_peers};
 use crate::operators::Operators;
 use crate::recorder::{Recorder, to_member};
+use crate::room::RoomWatch;
 use crate::turn::Loop;
 use crate::voters::OtherVoters;
 use crate::{Event, clock, guard, identity};
@@ -212,11 +213,13 @@ async fn start_loop(
     let disk = Disk::start(log, checkpoints.clone(), mailbox.clone(), config.fsync_warning);
     let checkpointer = Checkpointer::start(checkpoints, reader.clone(), mailbox.clone());
     let recorder = Recorder::start(acknowledgements, acknowledged);
+    let watched = [config.data_dir.clone(), config.data_log_dir.clone()];
+    let room = RoomWatch::start(watched, config.head_room, mailbox.clone());
     let mailbox = mailbox.clone();
     // The directories stay locked for as long as the loop runs.
     let locked = dirs.clone();
     let turns = guard::spawn("loop", move || {
-        let threads = (disk, checkpointer, recorder);
+        let threads = (disk, checkpointer, recorder, room);
         Loop::new(node, mailbox, threads, reader, member, on_ready).run();
         drop(locked);
     });

@@ -21,6 +21,7 @@ use crate::fetch::Fetched;
 use crate::measure::Measures;
 use crate::member::Member;
 use crate::recorder::Recorder;
+use crate::room::RoomWatch;
 use crate::{Event, clock, guard};
 
 /// The node asks the clock this often; sessions expire by whole ticks, which are longer.
@@ -47,6 +48,8 @@ pub(crate) struct Loop {
     fetched: Option<Box<Fetched>>,
     staged: Option<Staged>,
     pub(crate) measures: Measures,
+    /// Lives as long as the loop.
+    _room: RoomWatch,
     on_ready: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -61,7 +64,7 @@ impl Loop {
     pub(crate) fn new(
         node: Node,
         mailbox: Arc<Mailbox<Event>>,
-        (disk, checkpointer, recorder): (Disk, Checkpointer, Recorder),
+        (disk, checkpointer, recorder, room): (Disk, Checkpointer, Recorder, RoomWatch),
         log: LogReader,
         member: Option<Member>,
         on_ready: Box<dyn FnOnce() + Send>,
@@ -80,6 +83,7 @@ impl Loop {
             fetched: None,
             staged: None,
             measures: Measures::default(),
+            _room: room,
             on_ready: Some(on_ready),
         }
     }
@@ -129,8 +133,20 @@ impl Loop {
             Event::Fetched(fetched) => self.take_fetched(fetched),
             Event::Peer(said) => self.take_from_peer(said),
             Event::HandOver => self.node.hand_over(),
+            Event::Room { free, is_short } => self.see_room(free, is_short),
             Event::Look(look) => look(self),
             Event::Stop | Event::Client(_) => {}
+        }
+    }
+
+    /// A leader that runs out of room lets another one lead, once: if that one is short too, both
+    /// refuse what grows.
+    fn see_room(&mut self, free: Option<u64>, is_short: bool) {
+        self.measures.free = free;
+        let is_news = is_short && !self.node.is_short_of_room();
+        self.node.set_short_of_room(is_short);
+        if is_news && self.member.is_some() {
+            self.node.hand_over();
         }
     }
 

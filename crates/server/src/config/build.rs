@@ -83,6 +83,9 @@ fn others(
     if let Some(count) = values.number("commitLogCount", 1..=INT_MAX, "a number of transactions")? {
         config.log_entries_kept = Some(count as u64);
     }
+    if let Some(bytes) = values.number("zooid.headRoom", 0..=i64::MAX, "a number of bytes")? {
+        config.head_room = Some(bytes as u64);
+    }
     if let Some(limit) = values.number("fsync.warningthresholdms", 0..=INT_MAX, milliseconds)? {
         config.fsync_warning = Duration::from_millis(limit as u64);
     }

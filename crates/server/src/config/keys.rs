@@ -1,4 +1,5 @@
-//! Every key that ZooKeeper knows, and what becomes of it here.
+//! Every key that ZooKeeper knows, and what becomes of it here; those that begin with `zooid.` it
+//! does not know.
 //!
 //! Written without the prefix `zookeeper.`; a name that ends in `.` stands for all that begin with
 //! it.
@@ -31,6 +32,7 @@ const USED: &[&str] = &[
     "snapCount",
     "commitLogCount",
     "fsync.warningthresholdms",
+    "zooid.headRoom",
     "4lw.commands.whitelist",
     "enforceQuota",
     "extendedTypesEnabled",

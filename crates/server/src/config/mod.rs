@@ -74,6 +74,9 @@ pub struct Config {
     /// `commitLogCount`: entries that the log keeps behind a checkpoint for members that are late;
     /// `None` leaves it to the log.
     pub log_entries_kept: Option<u64>,
+    /// `zooid.headRoom`: bytes that are to stay free on the disks; 0 is not to look, `None` is a
+    /// part of the disk.
+    pub head_room: Option<u64>,
     /// `fsync.warningthresholdms`: a sync that takes longer is worth a line in the log.
     pub fsync_warning: Duration,
     /// `4lw.commands.whitelist`.
@@ -123,6 +126,7 @@ impl Config {
             sessionless_timeout: Duration::from_secs(10),
             snap_count: 100_000,
             log_entries_kept: None,
+            head_room: None,
             fsync_warning: Duration::from_secs(1),
             words: Whitelist::default(),
             grants: Grants { enforce_quota: false, extended_types: false },

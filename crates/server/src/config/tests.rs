@@ -49,6 +49,7 @@ fn defaults_are_zookeeper_s() {
         sessionless_timeout: Duration::from_secs(10),
         snap_count: 100_000,
         log_entries_kept: None,
+        head_room: None,
         fsync_warning: Duration::from_secs(1),
         words: Whitelist::default(),
         grants: Grants { enforce_quota: false, extended_types: false },
@@ -79,7 +80,7 @@ fn without_a_file_it_serves_this_machine() {
 #[test]
 fn each_key_is_read_with_and_without_prefix() {
     type Check = fn(&Config) -> bool;
-    let cases: [(&str, Check); 31] = [
+    let cases: [(&str, Check); 32] = [
         ("dataLogDir=/log", |c| c.data_log_dir == Path::new("/log")),
         ("clientPortAddress=10.0.0.1", |c| c.client_address.to_string() == "10.0.0.1:2181"),
         ("clientPortListenBacklog=-1", |c| c.backlog() == 50),
@@ -97,6 +98,7 @@ fn each_key_is_read_with_and_without_prefix() {
         ("jute.maxbuffer=0x400000", |c| c.frame_bytes == 4 << 20),
         ("nio.sessionlessCnxnTimeout=5", |c| c.sessionless_timeout == Duration::from_millis(5)),
         ("snapCount=10", |c| c.snap_count == 10),
+        ("zooid.headRoom=5", |c| c.head_room == Some(5)),
         ("fsync.warningthresholdms=5", |c| c.fsync_warning == Duration::from_millis(5)),
         ("4lw.commands.whitelist=ruok, mntr", |c| {
             c.words.has(Name::Ruok) && c.words.has(Name::Mntr) && c.words.has(Name::Srvr)
