@@ -25,10 +25,11 @@ def fault(tmp_path) -> Path:
 
 
 def test_reads_and_pings_do_not_wait_for_a_disk_that_stalls(start, library, fault):
-    server = start(environment={"LD_PRELOAD": library, "SYNC_FAULT": fault})
+    # Long sessions: who waits for a write says nothing meanwhile here, other than a real client.
+    server = start(environment={"LD_PRELOAD": library, "SYNC_FAULT": fault}, tickTime=2000)
     writer, reader = RawClient(server.address), RawClient(server.address)
     assert writer.create("/a", b"before").ok
-    fault.write_text("delay 3000\n")
+    fault.write_text("delay 2000\n")
     asked = time.monotonic()
     xid = writer.send(Op.SET_DATA, b"\0\0\0\2/a\0\0\0\5after\xff\xff\xff\xff")
     for _ in range(20):
@@ -39,11 +40,11 @@ def test_reads_and_pings_do_not_wait_for_a_disk_that_stalls(start, library, faul
         time.sleep(0.05)
     fault.unlink()
     assert writer.read_reply(xid).ok
-    assert time.monotonic() - asked > 2.5, "it was not delayed, so nothing was shown"
+    assert time.monotonic() - asked > 1.5, "it was not delayed, so nothing was shown"
     assert reader.get("/a").value[0] == b"after"
     assert "a sync took longer than fsync.warningthresholdms" in server.log_file.read_text()
     longest = dict(line.split("\t", 1) for line in server.ask("mntr").splitlines())["zk_max_fsynctime"]
-    assert int(longest) >= 2500
+    assert int(longest) >= 1500
 
 
 def test_a_sync_that_fails_ends_the_server(start, library, fault):

@@ -6,6 +6,7 @@ few stay. What was asked and not answered may or may not have happened; everythi
 
 import threading
 import time
+from collections import deque
 
 from rawclient import Closed, RawClient
 from protocol import Err
@@ -24,6 +25,8 @@ class Writer(threading.Thread):
         self.filling = b"." * data_bytes
         self.asked = 0
         self.acknowledged = 0
+        # Rounds that ended well, the newest ones; others may have happened or not.
+        self.complete = deque(maxlen=KEPT)
         self.wrong: list[str] = []
         self.ending = threading.Event()
 
@@ -43,6 +46,7 @@ class Writer(threading.Thread):
             self.expect(client.set(self.path, str(number).encode()), Err.OK)
             if number > KEPT:
                 self.expect(client.delete(f"{self.path}/{number - KEPT}"), Err.OK, Err.NO_NODE)
+            self.complete.append(number)
             self.acknowledged = number
         client.close()
 
@@ -64,7 +68,7 @@ class Writer(threading.Thread):
         number = int(client.get(self.path).value[0])
         assert acknowledged <= number <= asked, f"{self.path}: {number} is not between {acknowledged} and {asked}"
         children = {int(name) for name in client.children(self.path).value}
-        certain = set(range(max(1, acknowledged - KEPT + 1), acknowledged + 1))
+        certain = set(self.complete)
         # What was asked after it may have deleted one more of those each time.
         gone = set(range(1, asked - KEPT + 1))
         missing = certain - gone - children

@@ -59,7 +59,7 @@ impl Disk {
         let thread = guard::spawn("disk", move || {
             let mut writer = Writer { log, checkpoints, mailbox, warn_after };
             if let Err(fatal) = writer.work(&waiting) {
-                guard::die("disk", &fatal.to_string());
+                guard::die("disk", &what_failed(&fatal));
             }
         });
         Self { jobs: Some(jobs), thread: Some(thread) }
@@ -80,6 +80,15 @@ impl Drop for Disk {
             let _ = thread.join();
         }
     }
+}
+
+/// The engine below says of a full disk only that there is `nospace`.
+fn what_failed(fatal: &Fatal) -> String {
+    let text = fatal.to_string();
+    let is_full = ["nospace", "No space left"].iter().any(|says| text.contains(says));
+    let advice =
+        if is_full { "; the disk is full: make room, then start the server again" } else { "" };
+    format!("{text}{advice}")
 }
 
 struct Writer {
