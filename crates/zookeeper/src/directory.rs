@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use zooid_ids::Zxid;
+use zooid_ids::{Epoch, Zxid};
 
 use crate::log::{LogReader, Next};
 use crate::snapshot::{self, Footer, TreeDigest};
@@ -38,6 +38,8 @@ pub struct Loaded {
     pub state: State,
     /// The snapshot that it began with.
     pub snapshot: PathBuf,
+    /// The newest epoch that this server knew of, where it was one of several.
+    pub epoch: Option<Epoch>,
     /// Transactions of the logs that were applied.
     pub transactions: u64,
     /// Digests of ZooKeeper that the tree was compared with.
@@ -69,7 +71,10 @@ pub fn load(sources: &Sources, progress: &mut dyn FnMut(Step)) -> Result<Loaded,
     } else {
         (named(&data, "snapshot.")?, named(logs.as_ref().unwrap_or(&data), "log.")?)
     };
-    let begun = begin(&data, snapshots, &logs, progress)?;
+    let mut begun = begin(&data, snapshots, &logs, progress)?;
+    if logs.is_empty() {
+        begun.notes.push(Note::NoLogs { file: begun.file.clone() });
+    }
     let mut replay = Replay::new(begun, sources.ignore_digest);
     for (at, log) in logs.iter().enumerate() {
         let is_over = logs.get(at + 1).is_some_and(|next| next.zxid <= replay.first);
@@ -77,7 +82,21 @@ pub fn load(sources: &Sources, progress: &mut dyn FnMut(Step)) -> Result<Loaded,
             replay.read(log, at + 1 == logs.len(), progress)?;
         }
     }
-    replay.finish()
+    Ok(Loaded { epoch: epoch(&data)?, ..replay.finish()? })
+}
+
+/// What an election left: clients have seen a zxid of its epoch, though nothing was written in it.
+fn epoch(dir: &Path) -> Result<Option<Epoch>, LoadError> {
+    let mut epoch = None;
+    for path in ["currentEpoch", "acceptedEpoch"].map(|name| dir.join(name)) {
+        if let Ok(found) = fs::read(&path) {
+            let found = String::from_utf8_lossy(&found).trim().to_string();
+            let read = found.parse::<i32>().ok().and_then(|epoch| u32::try_from(epoch).ok());
+            let read = read.map(Epoch).ok_or(LoadError::Epoch { path, found })?;
+            epoch = epoch.max(Some(read));
+        }
+    }
+    Ok(epoch)
 }
 
 fn inner(path: &Path) -> PathBuf {
@@ -299,7 +318,7 @@ impl Replay {
         self.note_findings();
         self.state.add_system_nodes();
         let Self { state, snapshot, transactions, digests, notes, .. } = self;
-        Ok(Loaded { state, snapshot, transactions, digests, notes })
+        Ok(Loaded { state, snapshot, epoch: None, transactions, digests, notes })
     }
 
     fn note_findings(&mut self) {

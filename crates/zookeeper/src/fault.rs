@@ -209,6 +209,14 @@ pub enum LoadError {
         /// What there is.
         last: Zxid,
     },
+    /// A file that holds an epoch and nothing else.
+    #[error("{} holds {found:?}, which is no epoch: take the directory of another server of that ensemble", path.display())]
+    Epoch {
+        /// Which.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+    },
     /// A zxid that leaves no epoch for Zooid.
     #[error("the last zxid is {0}: no later epoch can be ordered by Java clients")]
     LastEpoch(Zxid),
@@ -230,6 +238,15 @@ pub enum Note {
         file: PathBuf,
         /// Where its last whole transaction ends.
         offset: u64,
+    },
+    /// There are snapshots only.
+    #[error(
+        "{} has no logs beside it: what was written after it is missing; if this ZooKeeper has a \
+         dataLogDir, say it with --log-dir", file.display()
+    )]
+    NoLogs {
+        /// The snapshot.
+        file: PathBuf,
     },
     /// Digests that could not be compared.
     #[error("{} has no digest that can be compared: its content was verified by checksums alone", file.display())]

@@ -93,7 +93,7 @@ fn import(options: &Options) -> Result<String, ImportError> {
     }
     let report = report(&loaded);
     let server = target.server;
-    let written = target.write(loaded.state, &mut progress)?;
+    let written = target.write(loaded.state, loaded.epoch, &mut progress)?;
     Ok(format!("{report}into       {} as server {server}\n", written.display()))
 }
 

@@ -9,18 +9,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use zooid_ids::{ClusterId, Incarnation, LogIndex, Millis, ServerId, Zxid};
+use zooid_ids::{ClusterId, Epoch, Incarnation, LogIndex, Millis, ServerId, Zxid};
 use zooid_model::{Owner, PasswordScheme};
 use zooid_node::contract::checkpoint::write_record;
 use zooid_storage::{
-    Chain, Config, Fatal, Identity, LogPosition, OpenError, Opened, RunHeader, RunKind, StageError,
-    Storage, install,
+    Chain, Config, Fatal, Identity, LogPosition, OpenError, Opened, Promise, RunHeader, RunKind,
+    StageError, Storage, install,
 };
 use zooid_tree::{Formation, Record, Session};
 use zooid_zookeeper::State;
 
 use crate::progress::Progress;
 
+/// Elections that an ensemble may hold while one of its servers is down.
+const EPOCHS_UNSEEN: u32 = 100;
 /// Where it is written before it is moved to its place.
 const UNFINISHED: &str = "zooid-import";
 
@@ -93,13 +95,14 @@ impl Target {
     pub(crate) fn write(
         self,
         state: State,
+        epoch: Option<Epoch>,
         progress: &mut Progress,
     ) -> Result<PathBuf, TargetError> {
         let (data, log) = (self.data_dir.join(UNFINISHED), self.log_dir.join(UNFINISHED));
         let _there_may_be_none = (fs::remove_dir_all(&data), fs::remove_dir_all(&log));
         let done = self
             .begin(&data, &log)
-            .and_then(|opened| fill(opened, state, progress))
+            .and_then(|opened| fill(opened, state, epoch, progress))
             .and_then(|()| self.move_there(&data, &log));
         let _moved_or_failed = (fs::remove_dir_all(&data), fs::remove_dir_all(&log));
         done.map(|()| self.data_dir.join("zooid"))
@@ -128,9 +131,18 @@ impl Target {
     }
 }
 
-fn fill(mut opened: Opened, state: State, progress: &mut Progress) -> Result<(), TargetError> {
+fn fill(
+    mut opened: Opened,
+    state: State,
+    epoch: Option<Epoch>,
+    progress: &mut Progress,
+) -> Result<(), TargetError> {
     let files = opened.checkpoint_files.clone();
-    let Identity { cluster, incarnation, .. } = opened.log.identity();
+    let Identity { cluster, server, incarnation, .. } = opened.log.identity();
+    if let Some(epoch) = epoch {
+        // The server is bound to itself, and so goes on behind it.
+        opened.log.put_promise(Promise { epoch: unseen(epoch), server, incarnation })?;
+    }
     let header = RunHeader {
         kind: RunKind::Base,
         position: position(&state),
@@ -153,6 +165,13 @@ fn fill(mut opened: Opened, state: State, progress: &mut Progress) -> Result<(),
     tracing::info!("reading it back");
     zooid_server::load(Some(staged.checkpoint()))?;
     Ok(install(&mut opened.log, &mut opened.checkpoints, staged)?)
+}
+
+/// No epoch up to this one was anybody's: others may have held elections without the server whose
+/// files these are, and clients that saw their zxids are turned away by a server with older ones.
+fn unseen(epoch: Epoch) -> Epoch {
+    let highest = Epoch(epoch.0.saturating_add(EPOCHS_UNSEEN));
+    if highest.next().is_some() { highest } else { epoch }
 }
 
 /// The first place of a log, since no entry led here. The chain is there to tell two states apart.
