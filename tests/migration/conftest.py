@@ -64,7 +64,9 @@ def start_kazoo():
     begun = []
 
     def start(hosts: str) -> KazooClient:
-        begun.append(KazooClient(hosts, timeout=60))
+        # By default it tries less and less often, up to once a minute.
+        retry = {"max_tries": -1, "delay": 0.1, "max_delay": 0.5}
+        begun.append(KazooClient(hosts, timeout=60, connection_retry=retry))
         begun[-1].start()
         return begun[-1]
 
@@ -82,7 +84,7 @@ def zooid(*arguments, fails: bool = False) -> str:
     return done.stdout
 
 
-def wait_for(what, seconds: float = 15):
+def wait_for(what, seconds: float = 30):
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, f"nothing after {seconds} s"
