@@ -59,7 +59,8 @@ impl WitnessFound {
     }
 
     /// The newest whole record.
-    pub(crate) fn newest(&self) -> Option<WitnessRecord> {
+    #[must_use]
+    pub fn newest(&self) -> Option<WitnessRecord> {
         self.records().max_by_key(|record| record.sequence)
     }
 }

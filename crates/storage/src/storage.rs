@@ -79,6 +79,16 @@ pub enum OpenError {
 }
 
 impl Storage {
+    /// Looks at everything that a start looks at, for [`recover`] to decide. The engines below may
+    /// cut and rewrite files meanwhile: give it a copy where nothing may change.
+    ///
+    /// # Errors
+    /// If the directories cannot be used, or listed.
+    pub fn examine(config: &Config) -> Result<Found, OpenError> {
+        let dirs = DataDirs::open(&config.data_dir, &config.log_dir)?;
+        Ok(look(&dirs, config)?.found)
+    }
+
     /// Opens the directories, recovers what is in them, and makes the end of the log durable.
     ///
     /// # Errors

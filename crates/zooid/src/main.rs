@@ -3,6 +3,7 @@
 //! What a server does stands in the crate that does it; here is what can be typed, and the commands
 //! that only look at servers or start them. Data goes to stdout, the log to stderr.
 
+mod check;
 mod ensemble;
 mod export;
 mod import;
@@ -106,6 +107,20 @@ enum Command {
     /// Example: zooid export /var/lib/zooid /var/lib/zookeeper-new
     #[command(verbatim_doc_comment)]
     Export(export::Options),
+    /// Show what is in a stopped server's data directory, and what a start would make of it
+    ///
+    /// Identity, epochs, log, checkpoint runs with their checksums, znodes, sessions, the biggest of
+    /// them, and the sentence that a server would log. Nothing in it is changed: the log is copied
+    /// to a temporary directory, for which there must be room.
+    ///
+    /// Exit codes: 0 if it is sound (a start may cut the end of a write that was never
+    /// acknowledged), 1 if it could not be looked at, 2 for a wrong command line, 3 if nothing was
+    /// ever stored, 4 if something that was acknowledged may be missing, 5 if it is not this
+    /// server's or not Zooid's
+    ///
+    /// Example: zooid check /var/lib/zooid --json
+    #[command(verbatim_doc_comment)]
+    Check(check::Options),
 }
 
 fn main() -> ExitCode {
@@ -117,6 +132,7 @@ fn main() -> ExitCode {
         Command::Status(options) => status::run(&options),
         Command::Import(options) => import::run(&options),
         Command::Export(options) => export::run(&options),
+        Command::Check(options) => check::run(&options),
     }
 }
 

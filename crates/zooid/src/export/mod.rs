@@ -4,7 +4,7 @@
 //! `connection`. How a snapshot is written is the matter of `zooid-zookeeper`.
 
 mod running;
-mod stopped;
+pub(crate) mod stopped;
 
 mod connection;
 
@@ -49,7 +49,7 @@ fn scheme_and_proof(text: &str) -> Result<(String, String), String> {
 }
 
 /// What is to be written.
-struct Exported {
+pub(crate) struct Exported {
     state: State,
     /// What is lost on the way.
     notes: Vec<String>,

@@ -48,7 +48,7 @@ pub(crate) enum StoppedError {
 }
 
 /// Opens the directory as a server that starts would, and applies everything that its log holds.
-pub(crate) fn read(
+pub(super) fn read(
     data_dir: &Path,
     log_dir: Option<&Path>,
     progress: &mut Progress,
@@ -63,21 +63,28 @@ pub(crate) fn read(
         Recovery::Sound(_) => {}
         other => tracing::warn!("{other}"),
     }
+    Ok(of_tree(&read_tree(opened, progress)?))
+}
+
+/// The state that the checkpoint and the log lead to.
+pub(crate) fn read_tree(opened: Opened, progress: &mut Progress) -> Result<Tree, StoppedError> {
     let mut tree = zooid_server::load(opened.checkpoint.as_ref())?;
     for (count, entry) in (0..).zip(opened.entries) {
         apply(&mut tree, entry?)?;
         progress.is_at(count, "entries of the log applied");
     }
-    Ok(of_tree(&tree))
+    Ok(tree)
+}
+
+/// How these directories are opened.
+pub(crate) fn config(data_dir: PathBuf, log_dir: PathBuf, server: ServerId) -> Config {
+    let (cluster, incarnation) = (ClusterId(0), Incarnation(0));
+    Config::new(data_dir, log_dir, Identity { cluster, server, incarnation, created: Millis(0) })
 }
 
 /// Whose directory it is does not matter here, so its own answer is taken.
 fn open(data_dir: &Path, log_dir: &Path) -> Result<Opened, OpenError> {
-    let config = |server| {
-        let (cluster, incarnation) = (ClusterId(0), Incarnation(0));
-        let if_fresh = Identity { cluster, server, incarnation, created: Millis(0) };
-        Config::new(data_dir.into(), log_dir.into(), if_fresh)
-    };
+    let config = |server| config(data_dir.into(), log_dir.into(), server);
     match Storage::open(&config(ServerId(0))) {
         Err(OpenError::Refused(why)) => match *why {
             Refusal::OtherServer { holds, .. } => Storage::open(&config(holds)),
