@@ -81,7 +81,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct LedgerFiles {
     /// `None` where no file is: sled's first ones are written only once the witness is there, so
     /// that what a crash leaves of them does not stand alone.
-    db: Option<sled::Db>,
+    db: Option<Db>,
     dir: PathBuf,
     sequence: u64,
     acknowledged: Vec<Acknowledged>,
@@ -94,10 +94,14 @@ impl LedgerFiles {
         if entries.next().is_none() {
             return Ok((Self::none(dir), LedgerFound::Empty));
         }
-        read(dir).or_else(|why| {
-            let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
-            Ok((Self::none(dir), LedgerFound::Unreadable { why, moved_to }))
-        })
+        match read(dir) {
+            Ok(read) => Ok(read),
+            Err(Unread::Refused(why)) => Err(Fatal::at("open the ledger", dir)(why)),
+            Err(Unread::Damaged(why)) => {
+                let moved_to = move_aside(dir).map_err(Fatal::at("move the ledger aside", dir))?;
+                Ok((Self::none(dir), LedgerFound::Unreadable { why, moved_to }))
+            }
+        }
     }
 
     fn none(dir: &Path) -> Self {
@@ -112,7 +116,7 @@ impl LedgerFiles {
     /// Makes it the ledger of `identity`, durable.
     pub(crate) fn begin(self, identity: Identity, manifest: &Manifest) -> Result<Ledger, Fatal> {
         let Self { db, dir, sequence, .. } = self;
-        let db = db.map_or_else(|| open_db(&dir), Ok);
+        let db = db.map_or_else(|| Db::open(&dir), Ok);
         let db = db.map_err(Fatal::at("begin the ledger", &dir))?;
         let mut files = OpenFiles { db, dir, sequence };
         files.insert(KEY_IDENTITY, &identity.encode())?;
@@ -125,7 +129,7 @@ impl LedgerFiles {
 
 #[derive(Debug)]
 struct OpenFiles {
-    db: sled::Db,
+    db: Db,
     dir: PathBuf,
     sequence: u64,
 }
@@ -134,8 +138,7 @@ impl OpenFiles {
     fn insert(&mut self, key: &str, content: &[u8]) -> Result<(), Fatal> {
         self.sequence += 1;
         let record = encode(key, self.sequence, content);
-        self.db.insert(key, record).map_err(Fatal::at("write the ledger", &self.dir))?;
-        Ok(())
+        self.db.insert(key, record).map_err(Fatal::at("write the ledger", &self.dir))
     }
 
     /// sled's flush leaves metadata and the disk's cache to somebody else: the fsync is ours.
@@ -148,20 +151,91 @@ impl OpenFiles {
     }
 }
 
-/// A damaged database may panic in sled instead of being refused.
-fn guarded<T>(open: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(open))
-        .unwrap_or_else(|_| Err("sled panicked while it opened its files".into()))
+/// sled, which may panic instead of saying that a database is damaged or the disk fails.
+#[derive(Debug)]
+struct Db(Option<sled::Db>);
+
+impl Db {
+    fn open(dir: &Path) -> Result<Self, Unread> {
+        let settings = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+        Ok(Self(Some(guarded("opened its files", || settings.open().map_err(Unread::from))?)))
+    }
+
+    fn get(&self, key: &str) -> Result<Option<sled::IVec>, String> {
+        self.guarded("read", |db| db.get(key))
+    }
+
+    fn insert(&self, key: &str, record: Vec<u8>) -> Result<(), String> {
+        self.guarded("wrote", |db| db.insert(key, record))?;
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), String> {
+        self.guarded("wrote", |db| db.flush())?;
+        Ok(())
+    }
+
+    fn guarded<T>(
+        &self,
+        doing: &str,
+        call: impl FnOnce(&sled::Db) -> sled::Result<T>,
+    ) -> Result<T, String> {
+        let db = self.0.as_ref().ok_or("it is closed")?;
+        guarded(doing, || call(db).map_err(|error| error.to_string()))
+    }
 }
 
-fn open_db(dir: &Path) -> Result<sled::Db, String> {
-    let settings = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-    guarded(|| settings.open().map_err(|error| error.to_string()))
+impl Drop for Db {
+    /// sled syncs its file then, and panics if that fails; nothing that counts depends on it.
+    fn drop(&mut self) {
+        let db = self.0.take();
+        let closed: Result<(), String> = guarded("closed its files", || {
+            drop(db);
+            Ok(())
+        });
+        if let Err(why) = closed {
+            tracing::warn!(%why, "ledger");
+        }
+    }
 }
 
-fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
-    let db = open_db(dir)?;
-    guarded(|| {
+fn guarded<T, E: From<String>>(doing: &str, call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(format!("sled panicked while it {doing}").into()))
+}
+
+/// Why the ledger was not read.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error("{0}")]
+    Damaged(String),
+    /// The disk is full, or the like: what is there may be whole.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<String> for Unread {
+    fn from(why: String) -> Self {
+        Self::Damaged(why)
+    }
+}
+
+impl From<sled::Error> for Unread {
+    /// A place that the disk cannot read is damage too.
+    fn from(error: sled::Error) -> Self {
+        let code = if let sled::Error::Io(error) = &error { error.raw_os_error() } else { None };
+        match code {
+            Some(code) if code != rustix::io::Errno::IO.raw_os_error() => {
+                Self::Refused(error.to_string())
+            }
+            _ => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), Unread> {
+    let db = Db::open(dir)?;
+    guarded("read", || {
         let mut sequence = 0;
         let identity = get(&db, KEY_IDENTITY, Identity::decode, &mut sequence)?;
         let manifest = get(&db, KEY_MANIFEST, Manifest::decode, &mut sequence)?;
@@ -169,7 +243,7 @@ fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
         let found = match (identity, manifest) {
             (None, None) => LedgerFound::Empty,
             (Some(identity), Some(manifest)) => LedgerFound::Read { identity, manifest },
-            _ => return Err("one of its two records is missing".into()),
+            _ => return Err(String::from("one of its two records is missing").into()),
         };
         let (dir, acknowledged) = (dir.to_path_buf(), acknowledged.unwrap_or_default());
         Ok((LedgerFiles { db: Some(db), dir, sequence, acknowledged }, found))
@@ -178,12 +252,12 @@ fn read(dir: &Path) -> Result<(LedgerFiles, LedgerFound), String> {
 
 /// What stands at `key`; `sequence` becomes the highest that was seen.
 fn get<T>(
-    db: &sled::Db,
+    db: &Db,
     key: &str,
     decode_content: impl FnOnce(&[u8]) -> Option<T>,
     sequence: &mut u64,
 ) -> Result<Option<T>, String> {
-    let Some(record) = db.get(key).map_err(|error| error.to_string())? else { return Ok(None) };
+    let Some(record) = db.get(key)? else { return Ok(None) };
     let (at, content) =
         decode(key, &record).ok_or_else(|| format!("the checksum of `{key}` does not hold"))?;
     *sequence = at.max(*sequence);

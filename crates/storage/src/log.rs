@@ -6,18 +6,18 @@
 //! raft-engine fails open (`precheck`), so what it gave back is checked by the chain, before anybody
 //! uses it (`scan`) and whenever it is read (`entries`).
 
+mod engine;
 mod entries;
 mod reader;
 mod retention;
 mod scan;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use raft_engine::{Command, Engine, LogBatch, MessageExt, ReadableSize, RecoveryMode};
+use raft_engine::{Command, LogBatch, MessageExt, ReadableSize, RecoveryMode};
 use zooid_ids::{ClusterId, LogIndex, Millis, Zxid};
 
 use crate::dirs;
@@ -30,6 +30,7 @@ use crate::{Config, DataDirs, Fatal, Identity, Promise};
 use reader::Span;
 use retention::Retention;
 
+pub(crate) use engine::{Engine, Unopenable};
 pub(crate) use entries::Before;
 pub use entries::{Entries, ReadError};
 pub use reader::LogReader;
@@ -255,7 +256,7 @@ impl LogWriter {
         self.write(&mut batch, &mut Appended::default())?;
         self.reader
             .engine()
-            .purge_expired_files()
+            .purge()
             .map_err(Fatal::at("remove old files of the log", &self.dir))?;
         self.reader.before_first().map_err(Fatal::at("read the log", &self.dir))
     }
@@ -367,14 +368,11 @@ impl LogWriter {
         batch.put(REGION, key.to_vec(), value).map_err(Fatal::at("add a key to the log", &self.dir))
     }
 
-    /// One batch, one fsync. raft-engine panics when the fsync fails: the process ends there.
+    /// One batch, one fsync.
     fn write(&self, batch: &mut LogBatch, done: &mut Appended) -> Result<(), Fatal> {
         let _earlier = raft_engine::take_perf_context();
-        let written = self
-            .reader
-            .engine()
-            .write(batch, true)
-            .map_err(Fatal::at("write the log", &self.dir))?;
+        let written =
+            self.reader.engine().write(batch).map_err(Fatal::at("write the log", &self.dir))?;
         let spent = raft_engine::take_perf_context();
         done.batches += 1;
         done.bytes += written as u64;
@@ -401,8 +399,8 @@ fn batch_len(entries: &[LogEntry]) -> usize {
     entries.iter().take(BATCH_ENTRIES_MAX).take_while(fits).count().max(1)
 }
 
-/// Opens raft-engine; a panic in it is an error like any other.
-pub(crate) fn open_engine(dir: &Path, config: &Config) -> Result<Arc<Engine>, String> {
+/// Opens raft-engine.
+pub(crate) fn open_engine(dir: &Path, config: &Config) -> Result<Arc<Engine>, Unopenable> {
     let settings = raft_engine::Config {
         dir: dir.to_string_lossy().into_owned(),
         recovery_mode: RecoveryMode::TolerateTailCorruption,
@@ -414,11 +412,7 @@ pub(crate) fn open_engine(dir: &Path, config: &Config) -> Result<Arc<Engine>, St
         prefill_for_recycle: false,
         ..raft_engine::Config::default()
     };
-    match catch_unwind(AssertUnwindSafe(|| Engine::open(settings))) {
-        Ok(Ok(engine)) => Ok(Arc::new(engine)),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("raft-engine panicked while it opened its files".into()),
-    }
+    Engine::open(settings).map(Arc::new)
 }
 
 /// The index of the newest record; 0 if there is none.

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use raft_engine::Engine;
 use zooid_ids::{LogIndex, Zxid};
 
 use crate::acknowledged::{Acknowledged, Acknowledgements};
@@ -12,12 +11,12 @@ use crate::checkpoint::{Checkpoint, Checkpoints, Manifest};
 use crate::dirs::{Config, DataDirs, DirError, IfSuspect};
 use crate::entry::LogPosition;
 use crate::ledger::LedgerFiles;
-use crate::log::{self, Entries, LogReader, LogWriter, ReadError, Start};
+use crate::log::{self, Engine, Entries, LogReader, LogWriter, ReadError, Start, Unopenable};
 use crate::precheck::{self, FilesFound};
 use crate::received::CheckpointFiles;
 use crate::recovery::{Found, LedgerFound, LogFound, Recovered, Recovery, RunFound, recover};
-use crate::recovery::{Refusal, Suspicion};
-use crate::run::RunReader;
+use crate::recovery::{Refusal, Suspicion, WitnessFound};
+use crate::run::{RunError, RunReader};
 use crate::sentence::Finding;
 use crate::witness::{self, Witness, WitnessRecord};
 use crate::{Fatal, Identity, Promise};
@@ -208,7 +207,7 @@ fn begin(
 }
 
 /// Gathers what there is. The log's files are opened only if they bear it: opening cuts what
-/// raft-engine takes for a torn tail.
+/// raft-engine takes for a torn tail. What the system refuses to read is no finding: it may be whole.
 fn look(dirs: &DataDirs, config: &Config) -> Result<Looked, OpenError> {
     let (ledger, ledger_found) = LedgerFiles::open(&dirs.ledger())?;
     // Both read hundreds of megabytes in the worst case.
@@ -217,11 +216,13 @@ fn look(dirs: &DataDirs, config: &Config) -> Result<Looked, OpenError> {
         let runs = runs_in(&dirs.runs());
         (files.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), runs)
     });
+    let witness = witness::look(&dirs.witness());
+    check_access(dirs, &witness, &files)?;
     let mut found = Found {
         server: config.server,
         data_dir: dirs.data().to_path_buf(),
         log_dir: dirs.log().to_path_buf(),
-        witness: witness::look(&dirs.witness()),
+        witness,
         files,
         log: LogFound::Unopened,
         log_identity: None,
@@ -230,11 +231,22 @@ fn look(dirs: &DataDirs, config: &Config) -> Result<Looked, OpenError> {
         runs: runs?,
     };
     let bearing = matches!(found.files, FilesFound::Whole | FilesFound::Torn(_));
-    let engine = if bearing { open_log(&mut found, config) } else { None };
+    let engine = if bearing { open_log(&mut found, config)? } else { None };
     Ok(Looked { found, ledger, engine })
 }
 
-fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
+/// Where the system refused to read there is nothing to decide.
+fn check_access(dirs: &DataDirs, witness: &WitnessFound, files: &FilesFound) -> Result<(), Fatal> {
+    if let WitnessFound::Unreadable(why) = witness {
+        return Err(Fatal::at("read the witness", &dirs.witness())(why));
+    }
+    if let FilesFound::Unreadable(why) = files {
+        return Err(Fatal::at("read the log", dirs.log())(why));
+    }
+    Ok(())
+}
+
+fn open_log(found: &mut Found, config: &Config) -> Result<Option<Arc<Engine>>, Fatal> {
     match log::open_engine(&found.log_dir, config) {
         Ok(engine) => {
             found.log_identity = log::identity_in(&engine);
@@ -244,12 +256,14 @@ fn open_log(found: &mut Found, config: &Config) -> Option<Arc<Engine>> {
             let manifest = found.manifest(end).unwrap_or_default();
             let witness = found.witness.newest().map(|record| record.position.index);
             found.log = read_log(&engine, manifest.position(), witness);
-            Some(engine)
+            engine.check_reads().map_err(Fatal::at("read the log", &found.log_dir))?;
+            Ok(Some(engine))
         }
-        Err(why) => {
+        Err(Unopenable::Damaged(why)) => {
             found.log = LogFound::Unopenable(why);
-            None
+            Ok(None)
         }
+        Err(refused) => Err(Fatal::at("open the log", &found.log_dir)(refused)),
     }
 }
 
@@ -272,6 +286,11 @@ fn runs_in(dir: &Path) -> Result<Vec<RunFound>, OpenError> {
         let file = entry.file_name().to_string_lossy().into_owned();
         if file.ends_with(".base") || file.ends_with(".delta") {
             let read = RunReader::open(&entry.path()).and_then(RunReader::verify);
+            if let Err(RunError::Unreadable { source, .. }) = &read
+                && source.raw_os_error().is_some()
+            {
+                return Err(Fatal::at("read the run", &entry.path())(source).into());
+            }
             runs.push(RunFound { file, read: read.map_err(|error| error.to_string()) });
         }
     }

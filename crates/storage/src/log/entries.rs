@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use raft_engine::Engine;
 use zooid_ids::{LogIndex, Zxid};
 
+use super::engine::Engine;
 use super::{REGION, Records};
 use crate::entry::{LogEntry, LogPosition, Record};
 

@@ -6,10 +6,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use raft_engine::Engine;
 use zooid_ids::{Epoch, LogIndex, Zxid};
 
 use super::REGION;
+use super::engine::Engine;
 use super::entries::{Before, Entries, ReadError, record_at};
 use crate::entry::{LogPosition, Record};
 

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use raft_engine::Engine;
 use zooid_ids::LogIndex;
 
 use super::REGION;
+use super::engine::Engine;
 use super::entries::{Cursor, record_at};
 use crate::entry::LogPosition;
 use crate::recovery::{AboveCheckpoint, LogFound};

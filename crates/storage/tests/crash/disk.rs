@@ -298,7 +298,7 @@ impl Disk {
                 let halves = vec![self.half(&record.other, moved), self.half(&record.path, None)];
                 self.name(record, halves);
             }
-            (Op::Sync | Op::SyncRange, _) | (_, None) => {}
+            (Op::Sync | Op::SyncRange | Op::Read, _) | (_, None) => {}
         }
     }
 
@@ -473,4 +473,9 @@ pub(crate) fn lay_out(tree: &Tree, root: &Path) {
             }
         }
     }
+}
+
+/// What lies at `root`.
+pub(crate) fn tree_of(root: &Path) -> Tree {
+    Disk::of(root).after_death()
 }

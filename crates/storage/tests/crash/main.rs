@@ -28,6 +28,9 @@ mod cuts;
 mod disk;
 mod judge;
 
+mod faults;
+mod trial;
+
 mod enumerate;
 
 use std::path::Path;

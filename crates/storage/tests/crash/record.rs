@@ -23,9 +23,10 @@ pub(crate) enum Op {
     Unlink,
     Mkdir,
     Rmdir,
+    Read,
 }
 
-const OPS: [Op; 11] = [
+const OPS: [Op; 12] = [
     Op::Open,
     Op::Create,
     Op::Write,
@@ -37,6 +38,7 @@ const OPS: [Op; 11] = [
     Op::Unlink,
     Op::Mkdir,
     Op::Rmdir,
+    Op::Read,
 ];
 
 /// One call that was made.
@@ -59,7 +61,7 @@ impl Record {
 
     /// Whether it counts as a call that can fail.
     pub(crate) fn changes(&self) -> bool {
-        self.op != Op::Open || self.length > 0
+        self.op != Op::Read && (self.op != Op::Open || self.length > 0)
     }
 }
 
@@ -68,7 +70,7 @@ impl fmt::Display for Record {
         let Self { op, file, offset, length, .. } = self;
         match op {
             Op::Rename => write!(f, "Rename {} to {}", self.path.display(), self.other.display()),
-            Op::Write | Op::Allocate | Op::SyncRange | Op::Truncate | Op::Sync => {
+            Op::Write | Op::Allocate | Op::SyncRange | Op::Truncate | Op::Sync | Op::Read => {
                 write!(f, "{op:?} {length} at {offset} of file {file}")
             }
             _ => write!(f, "{op:?} {} (file {file})", self.path.display()),

@@ -32,7 +32,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum op { OPEN = 1, CREATE, WRITE, SYNC, SYNC_RANGE, TRUNCATE, ALLOCATE, RENAME, UNLINK, MKDIR, RMDIR };
+enum op { OPEN = 1, CREATE, WRITE, SYNC, SYNC_RANGE, TRUNCATE, ALLOCATE, RENAME, UNLINK, MKDIR, RMDIR, READ_CALL };
 enum mode { NEVER, ONCE, ALWAYS, SHORT, READ };
 
 struct record {
@@ -112,12 +112,15 @@ static int fault_here(uint64_t file) {
   return here && (fault_mode == ONCE || fault_mode == ALWAYS) ? fault_error : 0;
 }
 
+/* The same for a call that reads. */
 static int read_fault(int fd) {
-  if (trace < 0 || fault_mode != READ || !inode(fd)) return 0;
+  uint64_t file = inode(fd);
+  if (!file) return 0;
   pthread_mutex_lock(&lock);
-  int fails = ++reads == fault_call;
+  int injected = ++reads == fault_call && fault_mode == READ ? fault_error : 0;
+  note(READ_CALL, injected, file, 0, 0, NULL, NULL, NULL, 0);
   pthread_mutex_unlock(&lock);
-  return fails ? fault_error : 0;
+  return injected;
 }
 
 /* The call, unless it is to fail; its record; its result. `call` sets `errno` and is negative if it
@@ -148,7 +151,7 @@ static int opened(int dir, const char *path, int flags, mode_t mode) {
   int error = fd < 0 ? errno : 0;
   uint64_t file = fd < 0 ? 0 : inode(fd);
   if (is_marks) marks = file;
-  if (!error) note(makes ? CREATE : OPEN, 0, file, 0, flags & O_TRUNC ? 1 : 0, path, NULL, NULL, 0);
+  if (!error || injected) note(makes ? CREATE : OPEN, error, file, 0, flags & O_TRUNC ? 1 : 0, path, NULL, NULL, 0);
   pthread_mutex_unlock(&lock);
   errno = error;
   return fd;

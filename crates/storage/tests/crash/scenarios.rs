@@ -26,6 +26,10 @@ pub(crate) struct Scenario {
     /// From this step on crashes are tried; those of the steps before are other scenarios'.
     pub(crate) from: usize,
     pub(crate) if_suspect: IfSuspect,
+    /// The damage is found at the first start.
+    is_suspect: bool,
+    /// The ledger cannot be read from the start.
+    pub(crate) is_ledger_rotten: bool,
 }
 
 /// What the recorded process draws as its incarnation.
@@ -38,8 +42,16 @@ impl Scenario {
         from: usize,
         steps: &'static [Step],
     ) -> Self {
-        let if_suspect = IfSuspect::Refuse;
-        Self { name, before, damage: |_| (), steps, from, if_suspect }
+        Self {
+            name,
+            before,
+            damage: |_| (),
+            steps,
+            from,
+            if_suspect: IfSuspect::Refuse,
+            is_suspect: false,
+            is_ledger_rotten: false,
+        }
     }
 
     pub(crate) fn named(name: &str) -> Self {
@@ -67,7 +79,7 @@ impl Scenario {
         for step in self.before {
             start = start.after(*step, 7);
         }
-        if self.if_suspect == IfSuspect::SetAside && !self.steps.contains(&MarkSuspect) {
+        if self.is_suspect {
             start = start.after(MarkSuspect, 7);
         }
         let mut worlds = vec![start];
@@ -114,13 +126,16 @@ const LIVED: &[Step] = &[Open, Append(5, 200), Promise(3), BASE, Append(4, 200),
 
 fn of_starts() -> Vec<Scenario> {
     let restart = Scenario::of("restart", LIVED, 0, &[Open, Append(1, 100), Close]);
+    // Whose data would be set aside if it looked suspect.
+    let member = Scenario::of("restart of a member", LIVED, 0, &[Open, Append(1, 100), Close]);
     let torn = Scenario::of("torn tail", LIVED, 0, &[Open, Append(1, 100)]);
     let rotten = Scenario::of("ledger anew", LIVED, 0, &[Open, Append(1, 100), DELTA]);
     vec![
         Scenario::of("first boot", &[], 0, &[Open, Promise(1), Append(2, 100), Close]),
         restart,
+        Scenario { if_suspect: IfSuspect::SetAside, ..member },
         Scenario { damage: tear, ..torn },
-        Scenario { damage: rot_ledger, ..rotten },
+        Scenario { damage: rot_ledger, is_ledger_rotten: true, ..rotten },
     ]
 }
 
@@ -179,5 +194,8 @@ fn of_suspects() -> Vec<Scenario> {
     let told = &[Open, MarkSuspect, Close, Open, Append(1, 100), Readmit];
     let told = Scenario::of("marked suspect", LIVED, 1, told);
     let if_suspect = IfSuspect::SetAside;
-    vec![Scenario { damage: lose_witness, if_suspect, ..found }, Scenario { if_suspect, ..told }]
+    vec![
+        Scenario { damage: lose_witness, if_suspect, is_suspect: true, ..found },
+        Scenario { if_suspect, ..told },
+    ]
 }
