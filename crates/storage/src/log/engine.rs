@@ -44,7 +44,7 @@ impl Failure {
     /// Keeps what the system refused.
     fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &done {
-            self.is(error.to_string());
+            self.is(told(error));
         }
         done
     }
@@ -123,6 +123,11 @@ impl Deref for Engine {
     fn deref(&self) -> &Self::Target {
         &self.engine
     }
+}
+
+/// The error names the call that failed and knows the cause by its kind only.
+fn told(error: &io::Error) -> String {
+    format!("{error} failed: {}", error.kind())
 }
 
 /// The fsync of a directory is the one that raft-engine does itself: then it panics.
@@ -260,7 +265,7 @@ impl Handle for LogFile {
     /// A failure is told by [`Engine::write`] and all that follow.
     fn sync(&self) -> io::Result<()> {
         if let Err(error) = self.file.sync() {
-            self.failure.is(format!("fsync failed: {error}"));
+            self.failure.is(told(&error));
         }
         Ok(())
     }
