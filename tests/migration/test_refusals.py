@@ -36,6 +36,14 @@ def test_a_zooid_is_there_already(of_zookeeper, tmp_path):
     assert f"{tmp_path}/ours/zooid is there already" in said
 
 
+def test_what_an_interrupted_import_left(of_zookeeper, tmp_path):
+    """It is no data directory yet: no server starts from it, and the next import begins anew."""
+    (tmp_path / "ours/zooid-import/zooid/runs").mkdir(parents=True)
+    (tmp_path / "ours/zooid-import/zooid/format").write_text("half")
+    zooid("import", of_zookeeper, tmp_path / "ours")
+    assert [path.name for path in (tmp_path / "ours").iterdir()] == ["zooid"]
+
+
 def test_into_the_same_directory(of_zookeeper):
     before = sorted(path.name for path in of_zookeeper.iterdir())
     zooid("import", of_zookeeper, of_zookeeper)

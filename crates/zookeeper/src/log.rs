@@ -27,6 +27,8 @@ pub(crate) const MAGIC: i32 = 0x5a4b_4c47;
 const END_OF_RECORD: u8 = b'B';
 /// Checksum and length.
 const RECORD_HEADER_LEN: usize = 12;
+/// How often each byte may be looked at for a record, on average.
+const LOOKED_AT: u64 = 16;
 /// So much is looked through at a time.
 const WINDOW: usize = 1 << 16;
 
@@ -116,13 +118,15 @@ impl LogReader {
     /// Where the next record with a right checksum stands, if there is one behind `from`.
     fn whole_record_behind(&self, from: u64) -> io::Result<Option<u64>> {
         let mut window = vec![0; WINDOW + RECORD_HEADER_LEN];
+        let mut budget = LOOKED_AT * self.length;
         let mut at = from + 1;
         while at + (RECORD_HEADER_LEN as u64) < self.length {
             let read = read_at(&self.file, &mut window, at)?;
             let mut next = 0;
             while let Some(found) = candidate(&window[..read], next) {
-                if self.is_record(at + found as u64, &window[found..])? {
-                    return Ok(Some(at + found as u64));
+                let place = at + found as u64;
+                if self.is_record(place, &window[found..], &mut budget)? {
+                    return Ok(Some(place));
                 }
                 next = found + 1;
             }
@@ -131,7 +135,9 @@ impl LogReader {
         Ok(None)
     }
 
-    fn is_record(&self, at: u64, head: &[u8]) -> io::Result<bool> {
+    /// Bytes that look like a record again and again, as nothing does that ZooKeeper wrote, cost no
+    /// more than the budget and then count as one.
+    fn is_record(&self, at: u64, head: &[u8], budget: &mut u64) -> io::Result<bool> {
         let (checksum, length) = head.split_at(8);
         let number = |bytes: &[u8]| bytes[..4].iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
         let (checksum, length) = (number(&checksum[4..]), number(length));
@@ -144,6 +150,8 @@ impl LogReader {
         if end != [END_OF_RECORD] {
             return Ok(false);
         }
+        let Some(left) = budget.checked_sub(length) else { return Ok(true) };
+        *budget = left;
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, begin)?;
         Ok(u64::from(adler32(&bytes.as_slice())) == checksum)

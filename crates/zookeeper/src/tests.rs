@@ -311,6 +311,50 @@ fn a_torn_tail_is_cut() {
     assert!(matches!(read(dir.path()).unwrap().notes[..], [Note::TornTail { .. }]));
 }
 
+/// No file is missing where one goes on in itself: ZooKeeper used up a zxid for nothing, or the digest
+/// tells that a transaction is missing.
+#[test]
+fn zxids_that_were_never_used() {
+    let dir = copy("3.8.0");
+    let path = dir.path().join("log.19");
+    let good = fs::read(&path).unwrap();
+    let (mut unused, mut differ) = (0, 0);
+    for pair in ends_of_records().windows(2) {
+        let [(begin, _), (end, zxid)] = [pair[0], pair[1]];
+        fs::write(&path, [&good[..begin], &good[end..]].concat()).unwrap();
+        match read(dir.path()) {
+            Ok(loaded) if zxid == LAST => assert_eq!(loaded.state.zxid, Zxid(LAST.0 - 1)),
+            // The first of a file has its zxid in the name.
+            Err(LoadError::Gap { .. }) => assert_eq!(zxid, Zxid(0x19)),
+            Err(LoadError::Digest { .. }) => differ += 1,
+            Err(other) => panic!("without {zxid}: {other}"),
+            Ok(loaded) => {
+                let first = Zxid(zxid.0 + 1);
+                assert!(loaded.notes.contains(&Note::Unused { count: 1, first }), "{zxid}");
+                unused += 1;
+            }
+        }
+    }
+    assert!(unused >= 2 && differ >= 10, "{unused} {differ}");
+}
+
+/// Looking for a record behind damage must not take for ever.
+#[test]
+fn bytes_that_look_like_many_records() {
+    let dir = copy("3.8.0");
+    let path = dir.path().join("log.19");
+    let mut bytes = fs::read(&path).unwrap()[..16].to_vec();
+    let length = 1 << 18;
+    for _ in 0..60_000 {
+        bytes.extend([0, 0, 0, 0, b'B', b'B', b'B', b'B', 0, 4, 0, b'B']);
+    }
+    bytes.resize(bytes.len() + length, b'B');
+    fs::write(&path, bytes).unwrap();
+    let begun = std::time::Instant::now();
+    assert!(matches!(read(dir.path()), Err(LoadError::Log(_))));
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}
+
 #[test]
 fn missing_files_are_gaps() {
     let dir = copy("3.8.0");
