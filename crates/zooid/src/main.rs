@@ -11,7 +11,7 @@ mod parent;
 mod progress;
 mod status;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -130,9 +130,24 @@ fn main() -> ExitCode {
         Command::Server { config, end_with } => serve(config.as_deref(), end_with),
         Command::Ensemble(options) => ensemble::run(&options),
         Command::Status(options) => status::run(&options),
-        Command::Import(options) => import::run(&options),
-        Command::Export(options) => export::run(&options),
+        Command::Import(options) => end(import::run(&options)),
+        Command::Export(options) => end(export::run(&options)),
         Command::Check(options) => check::run(&options),
+    }
+}
+
+/// Says what was done, or on the log why not.
+fn end(done: Result<String, impl std::error::Error>) -> ExitCode {
+    match done {
+        Ok(report) => {
+            // Whoever closed stdout does not want to know.
+            let _ = std::io::stdout().write_all(report.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

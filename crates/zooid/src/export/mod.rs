@@ -9,9 +9,8 @@ pub(crate) mod stopped;
 mod connection;
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use flate2::write::GzEncoder;
@@ -57,7 +56,7 @@ pub(crate) struct Exported {
 
 /// Why nothing was exported.
 #[derive(Debug, thiserror::Error)]
-enum ExportError {
+pub(crate) enum ExportError {
     #[error(transparent)]
     Stopped(#[from] StoppedError),
     #[error(transparent)]
@@ -79,22 +78,8 @@ impl ExportError {
     }
 }
 
-/// Exports, and says what was exported.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    match export(options) {
-        Ok(report) => {
-            // Whoever closed stdout does not want to know.
-            let _ = io::stdout().write_all(report.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn export(options: &Options) -> Result<String, ExportError> {
+/// Exports; what was exported, as lines.
+pub(crate) fn run(options: &Options) -> Result<String, ExportError> {
     let dir = options.out.join("version-2");
     check_unused(&dir)?;
     let mut progress = Progress::new();

@@ -5,9 +5,7 @@
 
 mod target;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use zooid_ids::{ServerId, Zxid};
@@ -41,7 +39,7 @@ pub(crate) struct Options {
 
 /// Why nothing was imported.
 #[derive(Debug, thiserror::Error)]
-enum ImportError {
+pub(crate) enum ImportError {
     #[error(transparent)]
     Source(#[from] zooid_zookeeper::LoadError),
     #[error(
@@ -49,28 +47,17 @@ enum ImportError {
         .0.display()
     )]
     Empty(PathBuf),
-    #[error("{} is not below its parent {parent}: take the directory of another server", file.display())]
-    Orphan { file: PathBuf, parent: String },
+    #[error(
+        "{path} has no parent in what {} and the logs lead to: take the directory of another server",
+        file.display()
+    )]
+    Orphan { file: PathBuf, path: String },
     #[error(transparent)]
     Target(#[from] TargetError),
 }
 
-/// Imports, and says what was imported.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    match import(options) {
-        Ok(report) => {
-            // Whoever closed stdout does not want to know.
-            let _ = io::stdout().write_all(report.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn import(options: &Options) -> Result<String, ImportError> {
+/// Imports; what was imported, as lines.
+pub(crate) fn run(options: &Options) -> Result<String, ImportError> {
     let target =
         Target::new(&options.data_dir, options.to_log_dir.as_deref(), options.myid.map(ServerId))?;
     let sources = Sources {
@@ -88,8 +75,8 @@ fn import(options: &Options) -> Result<String, ImportError> {
         return Err(ImportError::Empty(options.source.clone()));
     }
     if let Some(orphan) = loaded.state.orphan() {
-        let (file, parent) = (loaded.snapshot.clone(), orphan.to_string());
-        return Err(ImportError::Orphan { file, parent });
+        let (file, path) = (loaded.snapshot.clone(), orphan.to_string());
+        return Err(ImportError::Orphan { file, path });
     }
     let report = report(&loaded);
     let server = target.server;
