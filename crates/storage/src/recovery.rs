@@ -470,10 +470,24 @@ impl Found {
         let why = match self.runs.iter().find(|found| found.file == name).map(|run| &run.read) {
             None => "it is missing".into(),
             Some(Err(why)) => why.clone(),
+            // Its checksum says nothing of its header, which ends in a checksum of its own.
+            Some(Ok(read)) if !run.received && !self.is_own(read) => {
+                "it was written in another directory".into()
+            }
             Some(Ok(read)) if RunInManifest::new(read, run.received) == *run => return Ok(()),
             Some(Ok(_)) => "it is another run than the ledger names".into(),
         };
         Err(Suspicion::RunUnusable { file: self.data_dir.join("runs").join(name), why })
+    }
+
+    /// Whether a run was written in this life of the directory, as far as its identity is known.
+    fn is_own(&self, run: &RunSummary) -> bool {
+        let of_ledger = match &self.ledger {
+            LedgerFound::Read { identity, .. } => Some(*identity),
+            _ => None,
+        };
+        let identity = self.log_identity.or(of_ledger);
+        identity.is_none_or(|own| own.incarnation == run.header.incarnation)
     }
 
     /// The newest run that is durable in the log too, with all its parents.

@@ -37,7 +37,9 @@
 //!     16    8 tombstones
 //!     24    8 blocks
 //!     32    8 file length  with the trailer
-//!     40    4 checksum     CRC of the header and the 12 bytes before each block's records, in order
+//!     40    4 checksum     CRC of the header and the 12 bytes before each block's records, in order;
+//!                          a header with its CRC behind it leaves the same for all contents, so
+//!                          that this one stands for the records alone
 //!     44    4 crc          of bytes 0..44
 //! ```
 

@@ -5,6 +5,7 @@ mod home;
 
 mod damage;
 mod directory;
+mod enumeration;
 mod kill;
 mod members;
 mod model;
