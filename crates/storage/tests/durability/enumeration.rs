@@ -29,7 +29,9 @@ fn filled(server: u64) -> (Home, Home) {
     home.config.server = ServerId(server);
     let mut opened = home.open();
     let append = |opened: &mut Opened, from: u64, through: u64| {
-        (from..=through).for_each(|n| drop(opened.log.append(&[entry(n)]).unwrap()));
+        for n in from..=through {
+            opened.log.append(&[entry(n)]).unwrap();
+        }
     };
     append(&mut opened, 1, 20);
     checkpoint(&mut opened, RunKind::Base, &[("/a", Some("1")), ("/b", Some("2"))]);
