@@ -37,12 +37,15 @@ pub(crate) fn all() -> Vec<String> {
 fn one(scenario: &Scenario) -> Vec<String> {
     let begun = Instant::now();
     let mut trial = Trial::new(scenario);
-    let fallible = crashes(&mut trial);
+    let fallible = crashes(&mut trial, 0);
     faults(&mut trial, &fallible);
-    let Tally { points, faults, states, opened, failures } = trial.into_tally();
+    trial.recoveries(|recovery, before| {
+        crashes(recovery, before);
+    });
+    let Tally { points, faults, recoveries, states, opened, failures } = trial.into_tally();
     let (name, wrong, took) = (scenario.name, failures.len(), begun.elapsed());
     eprintln!(
-        "{name:20} {points:4} points {faults:5} faults {states:6} states {opened:5} opened \
+        "{name:20} {points:4} points {faults:5} faults {recoveries:4} recoveries {states:6} states {opened:5} opened \
          {wrong:3} wrong {took:.1?}"
     );
     failures.iter().take(10).map(|why| format!("{name}: {why}")).collect()
@@ -54,12 +57,13 @@ struct Call {
     op: Op,
 }
 
-/// Tries a crash before each call; gives the calls.
-fn crashes(trial: &mut Trial<'_>) -> Vec<Call> {
+/// Tries a crash before each call; gives the calls. Until the first step is done any world up to the
+/// one with this number may be there, or the one behind.
+fn crashes(trial: &mut Trial<'_>, before: usize) -> Vec<Call> {
     let mut disk = trial.lay_out();
     let recording = trial.play("");
     assert_eq!(recording.code, Some(0), "{}", recording.said);
-    let mut notes = Notes::default();
+    let mut notes = Notes { before, ..Notes::default() };
     let mut calls = Vec::new();
     let (mut number, mut reads) = (0, 0);
     for record in &recording.records {
@@ -124,12 +128,15 @@ struct Notes {
     begun: usize,
     done: usize,
     file: u64,
+    /// How many worlds there may be before the first step but one.
+    before: usize,
 }
 
 impl Notes {
     /// The worlds that there may be: after each of these steps.
     fn steps(&self) -> std::ops::RangeInclusive<usize> {
-        self.done..=self.begun
+        let first = if self.done == 0 { 0 } else { self.before + self.done };
+        first..=self.before + self.begun
     }
 
     /// Whether this counts as a call that can fail.

@@ -12,11 +12,12 @@ use crate::steps::{World, promise, state};
 /// What stands where a server is started that draws another incarnation than the one that crashed.
 pub(crate) const DRAWN: u128 = 88;
 
-/// Opens the directories that `config` names: one of `worlds` must be there, whole, and go on.
+/// Opens the directories that `config` names: one of `worlds` must be there, whole, and go on. Gives
+/// that one.
 ///
 /// # Errors
 /// What is wrong.
-pub(crate) fn judge(config: &Config, worlds: &[World]) -> Result<(), String> {
+pub(crate) fn judge(config: &Config, worlds: &[World]) -> Result<World, String> {
     // On a thread of its own, because raft-engine keeps for each thread what it read last.
     let (config, worlds) = (config.clone(), worlds.to_vec());
     let judged = std::thread::spawn(move || {
@@ -32,7 +33,7 @@ fn message(panic: &(dyn std::any::Any + Send)) -> String {
     text.or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
-fn judge_here(config: &Config, worlds: &[World]) -> Result<(), String> {
+fn judge_here(config: &Config, worlds: &[World]) -> Result<World, String> {
     let mut opened = Storage::open(config).map_err(|error| format!("refused: {error}"))?;
     let found = found(config, worlds, &mut opened)?;
     // It goes on, and nothing that recovery gave up comes back.
@@ -40,10 +41,10 @@ fn judge_here(config: &Config, worlds: &[World]) -> Result<(), String> {
     opened.log.append(&more).map_err(|error| format!("an append behind it: {error}"))?;
     drop(opened);
     let mut opened = Storage::open(config).map_err(|error| format!("then refused: {error}"))?;
-    let mut after = found;
+    let mut after = found.clone();
     after.history.extend(more);
     let differs = difference(config, &after, &mut opened);
-    differs.map_or(Ok(()), |why| Err(format!("after one more entry: {why}")))
+    differs.map_or(Ok(found), |why| Err(format!("after one more entry: {why}")))
 }
 
 /// The world that is there.

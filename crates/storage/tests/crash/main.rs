@@ -7,11 +7,14 @@
 //! dies, or the power is cut and of what was not synced [this or that](cuts) is there. Each such state
 //! is laid out as real directories and opened with `Storage::open`: what had been acknowledged until
 //! then must be there, nothing that was never written may be, and it must go on from there
-//! ([`judge`]). No crash may end in a refusal: nothing here damages what was synced.
+//! ([`judge`]). No crash may end in a refusal: nothing here damages what was synced. From some of
+//! the states the same is done again, with a process that recovers; and in other runs one call or
+//! another [fails](faults).
 //!
-//! `cargo test -p zooid-storage --test crash` tries every moment and of the cuts a sample;
-//! `ZOOID_CRASH=full` tries them all, `ZOOID_CRASH_ONLY=merge` one scenario. With `-- --nocapture` it
-//! says how much was tried.
+//! `cargo test -p zooid-storage --test crash` tries every moment and of the cuts and faults a
+//! sample; `ZOOID_CRASH=full` tries them all, `ZOOID_CRASH_ONLY=merge` one scenario. With
+//! `-- --nocapture` it says how much was tried. Why it is done so, and what it found:
+//! `docs/decisions/0012-crashes-are-enumerated.md`.
 //!
 //! What it does not show: reordering inside the journal of a real file system, damage (other tests
 //! do that), and threads that write at once, since each scenario calls from one thread; the

@@ -17,6 +17,7 @@ const BASE: Step = Checkpoint(RunKind::Base);
 const DELTA: Step = Checkpoint(RunKind::Delta);
 
 /// The life before, and the one that is recorded.
+#[derive(Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     before: &'static [Step],
@@ -55,7 +56,13 @@ impl Scenario {
     }
 
     pub(crate) fn named(name: &str) -> Self {
-        scenarios().into_iter().find(|scenario| scenario.name == name).expect("a known scenario")
+        let all = scenarios().into_iter().chain(RECOVERIES.clone());
+        all.into_iter().find(|scenario| scenario.name == name).expect("a known scenario")
+    }
+
+    /// The one that opens what a crash of this one left.
+    pub(crate) fn recovery(&self) -> &'static Self {
+        &RECOVERIES[usize::from(self.if_suspect == IfSuspect::SetAside)]
     }
 
     /// Makes the directories as they are when the recorded process starts.
@@ -89,6 +96,15 @@ impl Scenario {
         worlds
     }
 }
+
+/// What a crash left is opened; alone, and as a member.
+static RECOVERIES: [Scenario; 2] = [
+    Scenario::of("recovery", &[], 0, &[Open]),
+    Scenario {
+        if_suspect: IfSuspect::SetAside,
+        ..Scenario::of("recovery of a member", &[], 0, &[Open])
+    },
+];
 
 /// The first bytes of a write that was never acknowledged.
 fn tear(root: &Path) {

@@ -14,14 +14,16 @@ use crate::cuts::cuts;
 use crate::disk::{Disk, Tree, lay_out, tree_of};
 use crate::judge::{self, judge};
 use crate::record::{self, OPEN, Recording};
-use crate::scenarios::Scenario;
-use crate::steps::{World, config};
+use crate::scenarios::{self, Scenario};
+use crate::steps::{Step, World, config};
 
 /// Set to `full` to try every cut and every fault; otherwise of each moment the first cuts and a
 /// sample.
 const EXTENT: &str = "ZOOID_CRASH";
 const ALWAYS: usize = 2;
 const SAMPLE: usize = 31;
+/// Of so many states one is the start of another trial: a crash while it is recovered.
+const RECOVERED: usize = 101;
 
 /// What was tried, and what was wrong.
 #[derive(Default)]
@@ -30,11 +32,22 @@ pub(crate) struct Tally {
     pub(crate) points: usize,
     /// Runs in which a call failed.
     pub(crate) faults: usize,
+    /// Starts from what a crash left, each with crashes of its own.
+    pub(crate) recoveries: usize,
     /// What crashes may leave.
     pub(crate) states: usize,
     /// Those of them that were not the same.
     pub(crate) opened: usize,
     pub(crate) failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.points += other.points;
+        self.states += other.states;
+        self.opened += other.opened;
+        self.failures.extend(other.failures);
+    }
 }
 
 pub(crate) struct Trial<'a> {
@@ -47,6 +60,8 @@ pub(crate) struct Trial<'a> {
     seen: HashSet<u64>,
     is_full: bool,
     offered: usize,
+    /// What crashes left, with the worlds that might be there and the one that was.
+    left: Vec<(Tree, Vec<World>, World)>,
     tally: Tally,
 }
 
@@ -58,16 +73,37 @@ impl<'a> Trial<'a> {
             let _no_process_starts = OPEN.read().unwrap();
             scenario.prepare(&root);
         }
+        let start = tree_of(&root);
+        Self::at(scenario, scenario.worlds(), start, dir)
+    }
+
+    fn at(scenario: &'a Scenario, worlds: Vec<World>, start: Tree, dir: TempDir) -> Self {
         Self {
             scenario,
-            worlds: scenario.worlds(),
-            start: tree_of(&root),
-            root,
+            worlds,
+            start,
+            root: dir.path().join("home"),
             dir,
             seen: HashSet::new(),
             is_full: std::env::var(EXTENT).is_ok_and(|extent| extent == "full"),
             offered: 0,
+            left: Vec::new(),
             tally: Tally::default(),
+        }
+    }
+
+    /// Lets `enumerate` try crashes of the recovery from some of what crashes left.
+    pub(crate) fn recoveries(&mut self, enumerate: impl Fn(&mut Trial<'_>, usize)) {
+        for (start, mut worlds, found) in std::mem::take(&mut self.left) {
+            let dir = tempfile::tempdir_in(fast_dir()).unwrap();
+            fs::create_dir(dir.path().join("home")).unwrap();
+            let before = worlds.len() - 1;
+            // Once it was told it stays so.
+            worlds.push(found.after(Step::Open, scenarios::DRAWN));
+            let mut recovery = Trial::at(self.scenario.recovery(), worlds, start, dir);
+            enumerate(&mut recovery, before);
+            self.tally.recoveries += 1;
+            self.tally.add(recovery.tally);
         }
     }
 
@@ -145,8 +181,13 @@ impl<'a> Trial<'a> {
         let left = self.dir.path().join("left");
         lay_out(tree, &left);
         let settings = config(&left, judge::DRAWN, self.scenario.if_suspect);
-        if let Err(why) = judge(&settings, &self.worlds[steps.clone()]) {
-            self.wrong(format!("{}: {why}", what()));
+        let worlds = &self.worlds[steps.clone()];
+        match judge(&settings, worlds) {
+            Err(why) => self.wrong(format!("{}: {why}", what())),
+            Ok(found) if self.tally.opened.is_multiple_of(RECOVERED) => {
+                self.left.push((tree.clone(), worlds.to_vec(), found));
+            }
+            Ok(_) => {}
         }
         fs::remove_dir_all(&left).unwrap();
     }
