@@ -7,6 +7,8 @@ use crate::disk::{Change, Disk, Fate, NameFate, Tree, Units};
 
 /// How many of the newest unsynced changes are varied one by one.
 const NEWEST: usize = 8;
+/// Where among the losses of data that of all but the newest change stands.
+const NEWEST_ALONE: usize = 4;
 /// How many of the newest unsynced writes are torn.
 const TORN: usize = 3;
 /// What disks write at once.
@@ -16,6 +18,8 @@ const UNITS: [usize; 2] = [512, 4096];
 pub(crate) struct Cut {
     /// For reports.
     pub(crate) what: String,
+    /// One of those that are always tried.
+    pub(crate) is_plain: bool,
     names: Vec<NameFate>,
     fates: BTreeMap<u64, Fate>,
 }
@@ -33,13 +37,20 @@ pub(crate) fn cuts(disk: &Disk) -> Vec<Cut> {
     let names = losses_of_names(disk);
     let mut cuts = Vec::new();
     for (what_names, fates_of_names) in &names {
-        for (what_data, fates) in &data {
+        for (nth_data, (what_data, fates)) in data.iter().enumerate() {
             // Every loss of names with the plain losses of data, and the other way round.
             let plain_names = matches!(what_names.as_str(), "all names" | "no name");
             let plain_data = matches!(what_data.as_str(), "all data" | "no data");
             if plain_names || plain_data {
+                let what = format!("{what_names}, {what_data}");
+                let is_plain = what_data == "all data" || what.starts_with("all names, no data");
                 let (names, fates) = (fates_of_names.clone(), fates.clone());
-                cuts.push(Cut { what: format!("{what_names}, {what_data}"), names, fates });
+                cuts.push(Cut {
+                    what,
+                    is_plain: is_plain || nth_data == NEWEST_ALONE,
+                    names,
+                    fates,
+                });
             }
         }
     }

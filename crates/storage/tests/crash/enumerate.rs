@@ -92,7 +92,7 @@ fn crashes(trial: &mut Trial<'_>, before: usize) -> Vec<Call> {
 fn faults(trial: &mut Trial<'_>, calls: &[Call]) {
     for call in calls {
         for fault in faults_of(call.op) {
-            if !trial.takes_fault() {
+            if !trial.takes_fault(call.op) {
                 continue;
             }
             let mut disk = trial.lay_out();

@@ -6,6 +6,7 @@ use std::path::Path;
 use zooid_storage::{IfSuspect, RunKind};
 
 use crate::actor::{Actor, lead, leader_dir};
+use crate::record::Op;
 use crate::steps::{Step, World, config, leaders_history};
 
 use Step::{
@@ -29,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) if_suspect: IfSuspect,
     /// The damage is found at the first start.
     is_suspect: bool,
+    /// Such calls fail in every run of the tests, the others in a sample.
+    pub(crate) always_fails: &'static [Op],
     /// The ledger cannot be read from the start.
     pub(crate) is_ledger_rotten: bool,
 }
@@ -51,6 +54,7 @@ impl Scenario {
             from,
             if_suspect: IfSuspect::Refuse,
             is_suspect: false,
+            always_fails: &[],
             is_ledger_rotten: false,
         }
     }
@@ -149,7 +153,7 @@ fn of_starts() -> Vec<Scenario> {
     vec![
         Scenario::of("first boot", &[], 0, &[Open, Promise(1), Append(2, 100), Close]),
         restart,
-        Scenario { if_suspect: IfSuspect::SetAside, ..member },
+        Scenario { if_suspect: IfSuspect::SetAside, always_fails: &[Op::Read], ..member },
         Scenario { damage: tear, ..torn },
         Scenario { damage: rot_ledger, is_ledger_rotten: true, ..rotten },
     ]
@@ -184,7 +188,7 @@ fn of_the_log() -> Vec<Scenario> {
         Close,
     ];
     vec![
-        Scenario::of("append", LIVED, 1, appended),
+        Scenario { always_fails: &[Op::Sync], ..Scenario::of("append", LIVED, 1, appended) },
         Scenario::of("truncation", LIVED, 1, cut),
         Scenario::of("promise", LIVED, 1, &[Open, Promise(4), Append(1, 100), Promise(9)]),
         Scenario::of("cluster", LIVED, 1, &[Open, Cluster(5), Append(1, 100), Cluster(6)]),

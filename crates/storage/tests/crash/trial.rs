@@ -13,14 +13,13 @@ use crate::SCENARIO;
 use crate::cuts::cuts;
 use crate::disk::{Disk, Tree, lay_out, tree_of};
 use crate::judge::{self, judge};
-use crate::record::{self, OPEN, Recording};
+use crate::record::{self, OPEN, Op, Recording};
 use crate::scenarios::{self, Scenario};
 use crate::steps::{Step, World, config};
 
-/// Set to `full` to try every cut and every fault; otherwise of each moment the first cuts and a
+/// Set to `full` to try every cut and every fault; otherwise of each moment the plain cuts, and a
 /// sample.
 const EXTENT: &str = "ZOOID_CRASH";
-const ALWAYS: usize = 2;
 const SAMPLE: usize = 31;
 /// Of so many states one is the start of another trial: a crash while it is recovered.
 const RECOVERED: usize = 101;
@@ -120,9 +119,10 @@ impl<'a> Trial<'a> {
     }
 
     /// Whether one more fault is to be tried.
-    pub(crate) fn takes_fault(&mut self) -> bool {
+    pub(crate) fn takes_fault(&mut self, op: Op) -> bool {
         self.offered += 1;
-        let takes = self.is_full || self.offered.is_multiple_of(SAMPLE);
+        let sampled = self.offered.is_multiple_of(SAMPLE);
+        let takes = self.is_full || sampled || self.scenario.always_fails.contains(&op);
         self.tally.faults += usize::from(takes);
         takes
     }
@@ -161,7 +161,7 @@ impl<'a> Trial<'a> {
         self.open(&disk.after_death(), &steps, &|| format!("killed {when}"));
         for (nth, cut) in cuts(disk).into_iter().enumerate() {
             let sampled = (nth + self.tally.points).is_multiple_of(SAMPLE);
-            if self.is_full || nth < ALWAYS || sampled {
+            if self.is_full || cut.is_plain || sampled {
                 let what = || format!("power cut {when}, left {}", cut.what);
                 self.open(&cut.of(disk), &steps, &what);
             }
