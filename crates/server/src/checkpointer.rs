@@ -3,10 +3,10 @@
 //! It asks the loop for the changed records a thousand at a time, so that the loop never stands
 //! still for it, sorts them and writes them as one run. When there are many runs it merges them.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zooid_ids::{ClusterId, Zxid};
 use zooid_node::contract::checkpoint::write_record;
@@ -24,6 +24,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs that are merged into one; as many as can be read side by side without notice at a start.
 const RUNS: usize = 8;
+
+/// How fast runs are merged: reading and writing that nobody waits for must not slow what the log
+/// writes.
+const MERGE_BYTES_PER_SECOND: u64 = 100_000_000;
 
 /// The way to the thread. When it is dropped the thread gives up what it is at and ends.
 #[derive(Debug)]
@@ -79,6 +83,33 @@ impl Drop for Checkpointer {
             // A panic of that thread has ended the process.
             let _ = thread.join();
         }
+    }
+}
+
+/// Not more bytes in a second than these.
+struct Pace {
+    bytes_per_second: u64,
+    begun: Instant,
+    next: u64,
+}
+
+impl Pace {
+    /// How much may be written before it is waited for.
+    const STEP: u64 = 1 << 20;
+
+    fn new(bytes_per_second: u64) -> Self {
+        Self { bytes_per_second, begun: Instant::now(), next: Self::STEP }
+    }
+
+    /// Waits until so much may be written; false where there was nothing to wait for yet.
+    fn waits_for(&mut self, written: u64) -> bool {
+        if written < self.next {
+            return false;
+        }
+        self.next = written + Self::STEP;
+        let due = Duration::from_secs_f64(written as f64 / self.bytes_per_second as f64);
+        std::thread::sleep(due.saturating_sub(self.begun.elapsed()));
+        true
     }
 }
 
@@ -178,8 +209,13 @@ impl Writer {
         if checkpoints.manifest().runs.len() < RUNS {
             return;
         }
-        match checkpoints.merge(clock::wall()) {
-            Ok(()) => tracing::info!("merged the checkpoint's runs"),
+        let mut pace = Pace::new(MERGE_BYTES_PER_SECOND);
+        // The loop has dropped its end: the server stops, and a merge can wait for the next one.
+        let stops = || matches!(self.harvested.try_recv(), Err(TryRecvError::Disconnected));
+        let goes_on = |written| !pace.waits_for(written) || !stops();
+        match checkpoints.merge(clock::wall(), goes_on) {
+            Ok(true) => tracing::info!("merged the checkpoint's runs"),
+            Ok(false) => tracing::info!("the runs are not merged now: the server stops"),
             Err(MergeError::Fatal(fatal)) => {
                 tracing::error!(error = %fatal, "the runs were not merged; they stay as they are");
             }
@@ -191,4 +227,18 @@ impl Writer {
 /// The checkpoints: a panic of whoever held them has ended the process.
 pub(crate) fn lock(checkpoints: &Mutex<Checkpoints>) -> MutexGuard<'_, Checkpoints> {
     checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_kept() {
+        let mut pace = Pace::new(20 << 20);
+        assert!(!pace.waits_for(Pace::STEP - 1));
+        assert!(pace.waits_for(2 << 20));
+        assert!(pace.begun.elapsed() >= Duration::from_millis(100), "two of twenty in a second");
+        assert!(!pace.waits_for(2 << 20));
+    }
 }

@@ -301,26 +301,37 @@ impl Checkpoints {
     }
 
     /// Writes all runs as one base, without tombstones, and publishes it once it was read back.
-    /// Does nothing if there is only one.
+    /// `goes_on` is told how many bytes of records were written so far; it may let that take its
+    /// time, and where it says no everything stays as it was. Whether there is a new base: there is
+    /// none either if there was only one run.
     ///
     /// # Errors
     /// See [`MergeError`].
-    pub fn merge(&mut self, created: Millis) -> Result<(), MergeError> {
+    pub fn merge(
+        &mut self,
+        created: Millis,
+        mut goes_on: impl FnMut(u64) -> bool,
+    ) -> Result<bool, MergeError> {
         let dir = self.files.runs();
         let Some(checkpoint) = Checkpoint::new(&self.manifest(), dir.to_path_buf())
             .filter(|checkpoint| checkpoint.runs.len() > 1)
         else {
-            return Ok(());
+            return Ok(false);
         };
         let (position, digest) = (checkpoint.position(), checkpoint.digest());
         let mut run = self.create(RunKind::Base, position, digest, created)?;
-        let mut merge = checkpoint.load()?;
+        let (mut merge, mut written) = (checkpoint.load()?, 0);
         while let Some((key, value)) = merge.next_record()? {
             run.push(key, Some(value))?;
+            written += (key.len() + value.len()) as u64;
+            if !goes_on(written) {
+                return Ok(false);
+            }
         }
         let run = run.finish()?;
         RunReader::open(&dir.join(run.header.file_name()))?.verify()?;
-        Ok(self.publish(&run)?)
+        self.publish(&run)?;
+        Ok(true)
     }
 
     /// Removes what the manifest does not name. A file that stays costs room, nothing else.

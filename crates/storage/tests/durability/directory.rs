@@ -50,7 +50,12 @@ fn a_checkpoint_replaces_the_log_behind_it() {
     assert_eq!(replayed(&mut opened), vec![entry(121)]);
     let expected = [("/b", "2"), ("/c", "3")];
     assert_eq!(loaded(&opened), expected.map(|(key, value)| (key.into(), value.into())));
-    opened.checkpoints.merge(Millis(6)).unwrap();
+    assert!(!opened.checkpoints.merge(Millis(6), |_| false).unwrap(), "it was given up");
+    drop(opened);
+    let mut opened = home.open();
+    assert_eq!(opened.checkpoint.as_ref().unwrap().runs.len(), 2);
+    assert_eq!(loaded(&opened), expected.map(|(key, value)| (key.into(), value.into())));
+    assert!(opened.checkpoints.merge(Millis(6), |_| true).unwrap());
     drop(opened);
     let opened = home.open();
     assert_eq!(opened.checkpoint.as_ref().unwrap().runs.len(), 1);
@@ -137,7 +142,7 @@ fn checkpoints_keep_the_log_small() {
         let position = opened.log.last();
         opened.log.compact(position).unwrap();
         if round % 10 == 9 {
-            opened.checkpoints.merge(Millis(0)).unwrap();
+            opened.checkpoints.merge(Millis(0), |_| true).unwrap();
             let killed = home.killed();
             let mut reopened = killed.open();
             assert_eq!(last(&reopened.recovery), (round + 1) * 100);

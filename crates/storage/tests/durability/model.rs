@@ -59,7 +59,9 @@ impl Model {
             Step::Truncate(percent) => self.truncate(opened, *percent),
             Step::Change(key, value) => self.change(*key, *value),
             Step::Checkpoint { base, compact } => self.checkpoint(opened, *base, *compact),
-            Step::Merge => opened.checkpoints.merge(Millis(0)).unwrap(),
+            Step::Merge => {
+                opened.checkpoints.merge(Millis(0), |_| true).unwrap();
+            }
             Step::Install(more) => self.install(opened, *more),
             Step::Reopen { .. } => unreachable!("the caller's"),
         }

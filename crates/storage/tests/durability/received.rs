@@ -42,7 +42,7 @@ fn open_files_stay_readable_when_they_are_removed() {
     let files = opened.checkpoints.files();
     let sent = files.newest().unwrap().unwrap();
     assert_eq!(sent.position, opened.log.last());
-    opened.checkpoints.merge(Millis(0)).unwrap();
+    opened.checkpoints.merge(Millis(0), |_| true).unwrap();
     assert!(sent.runs.iter().all(|run| !home.data("runs").join(&run.name).exists()));
     for mut run in sent.runs {
         let mut bytes = Vec::new();
@@ -78,7 +78,7 @@ fn what_was_received_is_installed_and_sent_on() {
     assert_eq!(receive(&opened, &third).len(), 2);
     assert_eq!(stage(&third).unwrap().checkpoint().position(), leader.log.last());
     checkpoint(&mut opened, RunKind::Delta, &[("/c", Some("4"))]);
-    opened.checkpoints.merge(Millis(0)).unwrap();
+    opened.checkpoints.merge(Millis(0), |_| true).unwrap();
     assert_eq!(fs::read_dir(home.data("runs")).unwrap().count(), 1);
     drop(opened);
     assert_eq!(loaded(&home.open()).len(), 3);
