@@ -327,8 +327,8 @@ pub(super) const MUTATIONS: &[Mutation] = &[
         bug: "A client is told whatever it may be told, however long ago its session was known to live.",
         edits: &[Edit {
             file: "crates/node/src/lease.rs",
-            text: "        self.confirmed.is_none_or(|confirmed| now <= confirmed + third(timeout))",
-            becomes: "        self.confirmed.is_none_or(|confirmed| now <= confirmed + third(timeout) || timeout.0 > 0)",
+            text: "        self.until(timeout).is_none_or(|until| now + Millis(timeout.0 / 30) <= until)",
+            becomes: "        self.until(timeout).is_none_or(|until| now + Millis(timeout.0 / 30) <= until || timeout.0 > 0)",
         }],
     },
     Mutation {
